@@ -1,0 +1,82 @@
+# Everything a person or CI runs here. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help up down test check format proto lock envoy-config screenshot install link clean uninstall
+
+# The newest Python from 3.11 on; override with PYTHON=...
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+LINK_DIR ?= $(HOME)/.local/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: link  ## install the command for you and start Clauditor
+	@$(BIN)/clauditor up
+
+down:  ## stop what `make up` started
+	@$(BIN)/clauditor down
+
+test: $(VENV)/.dev  ## run every test
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.dev  ## what CI runs: format, lint, types, import contracts, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(TESTS)
+
+format: $(VENV)/.dev  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto: $(VENV)/.dev  ## compile proto/ into clauditor/pb/
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=clauditor/pb --pyi_out=clauditor/pb proto/ext_proc.proto
+
+envoy-config: $(VENV)/.dev  ## write envoy/envoy.yaml from the code
+	$(BIN)/python -m clauditor.proxy.bootstrap > envoy/envoy.yaml.new && mv envoy/envoy.yaml.new envoy/envoy.yaml
+
+lock:  ## refresh the lock files in requirements/ (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group build -o requirements/runtime.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group dev -o requirements/dev.txt
+
+install: $(VENV)/.runtime  ## create .venv with what Clauditor needs to run
+
+link: $(VENV)/.runtime
+	@mkdir -p "$(LINK_DIR)"
+	@target="$(CURDIR)/$(BIN)/clauditor"; link="$(LINK_DIR)/clauditor"; \
+	if [ -e "$$link" ] && [ "$$(readlink "$$link")" != "$$target" ] && ! [ -L "$$link" ]; then \
+		echo "$$link exists and is not ours: left alone. Run $$target, or set LINK_DIR."; \
+	else \
+		[ "$$(readlink "$$link" 2>/dev/null)" = "$$target" ] || echo "Linked $$link -> $$target"; \
+		ln -sfn "$$target" "$$link"; \
+		case ":$$PATH:" in *":$(LINK_DIR):"*) ;; *) echo "$(LINK_DIR) is not on your PATH yet: export PATH=\"$(LINK_DIR):\$$PATH\"";; esac; \
+	fi
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Clauditor needs Python 3.11 or newer: install it, or name it with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt install python3-venv)."; exit 1; }
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV), with the test tools ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.runtime
+
+uninstall: down  ## stop it and remove the link (your data stays, see README)
+	@[ "$$(readlink "$(LINK_DIR)/clauditor")" != "$(CURDIR)/$(BIN)/clauditor" ] || rm "$(LINK_DIR)/clauditor"
+
+clean:  ## remove what was built here
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What is known about sessions, as pure values: no clock, no IO."""
