@@ -40,6 +40,9 @@ proto: $(VENV)/.dev  ## compile proto/ into clauditor/pb/
 envoy-config: $(VENV)/.dev  ## write envoy/envoy.yaml from the code
 	$(BIN)/python -m clauditor.proxy.bootstrap > envoy/envoy.yaml.new && mv envoy/envoy.yaml.new envoy/envoy.yaml
 
+screenshot: $(VENV)/.dev  ## draw docs/top.svg from a minute of demo
+	$(BIN)/python -m clauditor.demo.picture docs/top.svg
+
 lock:  ## refresh the lock files in requirements/ (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group build -o requirements/runtime.txt

@@ -28,7 +28,9 @@ def main(report: str, allowed_file: str) -> int:
     if not tests:
         print("no test ran")
         return 1
-    print(f"{len(tests) - len(skipped)} tests ran, {len(skipped)} skipped, {len(refused)} of these not allowed")
+    print(
+        f"{len(tests) - len(skipped)} tests ran, {len(skipped)} skipped, {len(refused)} of these not allowed"
+    )
     return 1 if refused else 0
 
 

@@ -10,7 +10,7 @@ import heapq
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from clauditor.model.events import (
     ClockJumped,
@@ -44,7 +44,11 @@ class Sink(Protocol):
 
 
 class Hub:
-    """Live sessions by id. `revive` finds the kept state of a session that left memory (None: unknown)."""
+    """Live sessions by id.
+
+    `revive` finds the kept state of a session that left memory (None: unknown). `labels`: held in `memory`
+    only, in the session, which the store keeps (`store`), or nowhere (`off`).
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Hub:
         book: PriceBook,
         sinks: Sequence[Sink] = (),
         revive: Callable[[str], Session | None] = lambda _: None,
+        labels: Literal["memory", "store", "off"] = "memory",
     ) -> None:
         self.sessions: dict[str, Session] = {}
         self.sink_errors: dict[str, int] = {}
@@ -60,6 +65,7 @@ class Hub:
         self._sinks = tuple(sinks)
         self._revive = revive
         self._labels: dict[str, str] = {}
+        self._label_policy = labels
         self._limits: dict[str, dict[str, LimitWindow]] = {}
         self._due: dict[str, float] = {}
         self._deadlines: list[tuple[float, str]] = []
@@ -91,12 +97,12 @@ class Hub:
                     self._schedule(each, event.at)
             case LimitsSeen():
                 self._see_limits(event)
-            case LabelFound():
-                self._labels.setdefault(event.session_id, event.label)
             case _:
                 pass
         if event.session_id:
             session = self._session(event)
+            if isinstance(event, LabelFound):
+                self._see_label(event, session)
             facts = session.apply(event, self._book)
             if not isinstance(event, Progress):
                 self._schedule(session, event.at)
@@ -180,6 +186,13 @@ class Hub:
         self._due.pop(session_id, None)
         self._labels.pop(session_id, None)
 
+    def _see_label(self, event: LabelFound, session: Session) -> None:
+        """The first label stays: it says what the session was begun for."""
+        if self._label_policy == "memory":
+            self._labels.setdefault(event.session_id, event.label)
+        elif self._label_policy == "store":
+            session.label = session.label or event.label
+
     def _see_limits(self, event: LimitsSeen) -> None:
         if event.account not in self._limits and len(self._limits) >= MAX_ACCOUNTS:
             self._limits.clear()
@@ -188,7 +201,9 @@ class Hub:
 
     def _snapshot(self, session: Session, now: float) -> Snapshot:
         limits = self._limits.get(session.account) if session.account else None
-        return session_snapshot(session, now, label=self._labels.get(session.session_id), limits=limits)
+        return session_snapshot(
+            session, now, label=session.label or self._labels.get(session.session_id), limits=limits
+        )
 
     def _tell(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:
         for sink in self._sinks:

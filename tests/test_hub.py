@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clauditor.hub import ENDED_AFTER_SECONDS, FORGET_AFTER_SECONDS, Hub
 from clauditor.model.agent import IDLE_SECONDS
@@ -17,8 +18,11 @@ from clauditor.model.events import (
     LimitWindow,
     Malformed,
     SessionEnded,
+    ToolCalled,
 )
 from clauditor.model.facts import CallFact, Fact
+from clauditor.model.packing import pack
+from clauditor.model.privacy import without_names
 from clauditor.model.session import Session
 from clauditor.model.usage import Usage
 from support.story import MODEL, FlatBook
@@ -92,7 +96,38 @@ def test_the_label_lives_in_the_snapshot_but_not_in_what_is_packed() -> None:
     shot = hub.snapshot("s", 1.0)
     assert shot is not None
     assert shot["label"] == "fix the login test"
-    assert "login" not in repr(hub.sessions["s"])
+    assert b"login" not in pack(hub.sessions["s"])
+
+
+def test_labels_are_stored_only_where_asked_for_and_can_be_left_out() -> None:
+    label = LabelFound(at=1.0, session_id="s", label="fix the login test")
+    storing = Hub(book=FlatBook(), labels="store")
+    storing.publish(started())
+    storing.publish(label)
+    assert b"login" in pack(storing.sessions["s"])
+    silent = Hub(book=FlatBook(), labels="off")
+    silent.publish(started())
+    silent.publish(label)
+    shot = silent.snapshot("s", 1.0)
+    assert shot is not None
+    assert shot["label"] is None
+
+
+def test_the_first_label_stays() -> None:
+    hub = Hub(book=FlatBook())
+    for label in ("first", "second"):
+        hub.publish(LabelFound(at=1.0, session_id="s", label=label))
+    shot = hub.snapshot("s", 1.0)
+    assert shot is not None
+    assert shot["label"] == "first"
+
+
+def test_strict_privacy_takes_names_out_of_events() -> None:
+    event = without_names(replace(started(), project="webshop", branch="main"))
+    assert isinstance(event, AttemptStarted)
+    assert (event.project, event.branch, event.model) == (None, None, MODEL)
+    called = ToolCalled(at=1.0, session_id="s", tool_use_id="t", name="Read", target="secret.txt")
+    assert without_names(called) == replace(called, target=None)
 
 
 def test_limits_are_the_accounts_and_shown_with_each_of_its_sessions() -> None:

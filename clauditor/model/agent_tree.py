@@ -44,7 +44,7 @@ class AgentTree:
             started_at=event.at,
             last_activity_at=event.at,
             parent_agent_id=event.parent_agent_id or parent_id or MAIN_AGENT,
-            spawning_tool_use_id=event.spawning_tool_use_id or tool_use_id,
+            spawning_tool_use_id=tool_use_id,
         )
 
     def _spawner(self, event: AttemptStarted) -> tuple[str | None, str | None]:

@@ -12,7 +12,7 @@ calls and compactions have no start: one `SideCallFinished` or `Compacted` at th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from clauditor.model.usage import Usage
 
@@ -22,6 +22,12 @@ Identity = Literal["header", "metadata", "derived"]
 RequestClass = Literal["main", "subagent", "fork", "workflow"]
 ToolOutcome = Literal["ok", "error", "rejected", "timeout", "denied"]
 FailureKind = Literal["http", "stream", "aborted", "proxy"]
+
+
+# Keyed digests of what was said: they never leave the process.
+IN_MEMORY_FIELDS: Final = frozenset(
+    {"messages_digest", "first_text_digest", "shape", "input_digest", "prompt_digest"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,8 @@ class AttemptStarted(Event):
     """A model call that the user would count was sent (its request body is complete).
 
     `prompt_id` is the client's own id where hint headers are on; `new_prompt` says that the last
-    message was typed by a person. `messages_digest` is equal for attempts of one turn.
+    message was typed by a person, `is_wake_up` that the client sent it of its own accord (an agent in the
+    background ended), with a prompt id of its own. `messages_digest` is equal for attempts of one turn.
     `first_text_digest` of an agent's request equals the `prompt_digest` of the `ToolCalled` that started
     the agent. Both digests are keyed with a per-start secret and never stored.
     """
@@ -74,9 +81,9 @@ class AttemptStarted(Event):
     entrypoint: str | None = None
     agent_type: str | None = None
     parent_agent_id: str | None = None
-    spawning_tool_use_id: str | None = None
     prompt_id: str | None = None
     new_prompt: bool = False
+    is_wake_up: bool = False
     stream: bool = True
     message_count: int = 0
     request_bytes: int = 0

@@ -1,7 +1,7 @@
 """A session: every exchange with one session id, folded from events. Changed by `apply` only.
 
 A plain tree of values, so that the store can pack it and go on after a restart. Text that a person wrote
-is not in it: the hub holds the label. What screens see of it is made by `model.snapshot`.
+is not in it, unless the user asked to store labels: the hub holds them. What screens see of it is made by `model.snapshot`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Session:
     entrypoint: str | None = None
     project: str | None = None
     branch: str | None = None
+    label: str | None = None
     account: str | None = None
     billing: str | None = None
     ended_at: float | None = None
@@ -177,7 +178,7 @@ class Session:
     def _count_prompt(self, event: AttemptStarted, *, is_new_turn: bool) -> None:
         if event.prompt_id is not None:
             if event.prompt_id not in self.prompt_ids:
-                self.prompts += 1
+                self.prompts += not event.is_wake_up
                 self.prompt_ids.append(event.prompt_id)
                 del self.prompt_ids[:-MAX_PROMPT_IDS]
         elif not self.prompt_ids and is_new_turn and event.new_prompt and event.agent_id == MAIN_AGENT:

@@ -224,6 +224,8 @@ def test_prompts_are_counted_by_id_or_by_what_a_person_typed() -> None:
     for prompt_id in ("p1", "p1", "p2"):
         hinted.finish(hinted.ask(prompt_id=prompt_id, new_prompt=True))
     hinted.finish(hinted.ask(new_prompt=True))
+    hinted.finish(hinted.ask(prompt_id="woken", is_wake_up=True))
+    hinted.finish(hinted.ask(prompt_id="woken", agent="a1"), agent="a1")
     assert hinted.session.prompts == 2
 
 

@@ -1,0 +1,5 @@
+"""`python -m clauditor`."""
+
+from clauditor.cli import main
+
+main()

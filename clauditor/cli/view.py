@@ -1,0 +1,177 @@
+"""top, sessions, show: what people look at. The live screen is imported only where it is shown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clauditor.cli.options import settings_options
+from clauditor.config import Settings
+from clauditor.errors import ClauditorError
+
+if TYPE_CHECKING:
+    from clauditor.client import SidecarClient
+    from clauditor.ui.views.cells import Scene
+    from clauditor.ui.views.segments import Line
+    from clauditor.ui.views.session import SessionView
+
+SCHEMA_VERSION = 1
+
+_url_option = click.option("--url", metavar="URL", help="Another sidecar.  [default: the one that runs here]")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@settings_options("token_file")
+@_url_option
+@click.option(
+    "--once", is_flag=True, help="Print the screen once, as plain text (also where there is no terminal)."
+)
+@_json_option
+def top(settings: Settings, url: str | None, once: bool, as_json: bool) -> None:
+    """All sessions, live: which one needs you, and why.
+
+    `?` on the screen explains its keys and words.
+    """
+    if not (once or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
+        from clauditor.ui.top.run import run_top
+
+        run_top(settings, url, proxy_url=_proxy_url(settings, url))
+        return
+    sidecar = _listing_client(settings, url)
+    summary = sidecar.summary()
+    live = _live_sessions(sidecar)
+    if as_json:
+        _print_json({"schema_version": SCHEMA_VERSION, "sessions": live})
+        return
+    from clauditor.ui.views.header import spend_of
+    from clauditor.ui.views.screen import screen
+    from clauditor.ui.views.snapshot import session_view
+
+    views = [session_view(shot) for shot in live]
+    proxy_url = _proxy_url(settings, url)
+    _print_lines(screen(views, spend_of(summary), _scene(views), _width(), proxy_url=proxy_url))
+
+
+@click.command()
+@settings_options("token_file")
+@_url_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Active in the last so many days.")
+@click.option(
+    "--search", metavar="TEXT", help="Found in label, project, branch or model, or the id begins with it."
+)
+@_json_option
+def sessions(
+    settings: Settings, url: str | None, limit: int, days: int | None, search: str | None, as_json: bool
+) -> None:
+    """List sessions, live and past, newest activity first."""
+    # Asked as it is: the answer also tells when the past could not be read.
+    answer = _listing_client(settings, url).ask(
+        "/api/v1/sessions", {"limit": limit, "days": days, "search": search}
+    )
+    if as_json:
+        _print_json(answer)
+        return
+    from clauditor.ui.views.listing import session_list
+    from clauditor.ui.views.snapshot import session_view, text_of
+
+    if problem := text_of(answer.get("history_problem")):
+        click.echo(f"clauditor: {problem}", err=True)
+    views = [session_view(shot) for shot in _objects(answer.get("sessions"))]
+    if not views:
+        click.echo("No session found.")
+        return
+    scene = _scene(views)
+    _print_lines(session_list(views, scene, _width()))
+
+
+@click.command()
+@settings_options("token_file")
+@_url_option
+@click.argument("session_id", metavar="ID")
+@_json_option
+def show(settings: Settings, url: str | None, session_id: str, as_json: bool) -> None:
+    """Everything about one session: its agents, its tools, its calls one by one.
+
+    ID is a session's id or its beginning, at least four characters.
+    """
+    sidecar = _listing_client(settings, url)
+    about = sidecar.session(session_id)
+    if as_json:
+        _print_json(about)
+        return
+    from clauditor.ui.views.snapshot import session_view
+    from clauditor.ui.views.timeline import session_lines
+    from clauditor.ui.views.turns import Calls, side_calls, turn_views
+
+    session = session_view(about)
+    try:
+        turns = sidecar.turns(session.session_id)
+    except ClauditorError:
+        calls = None  # the session is live, its past cannot be read; the view says so
+    else:
+        calls = Calls(turns=turn_views(turns), side_calls=side_calls(about))
+    scene = _scene([session])
+    _print_lines(session_lines(session, calls, scene, _width()))
+
+
+def _listing_client(settings: Settings, url: str | None) -> SidecarClient:
+    """A client that waits for a sidecar that is being restarted."""
+    from clauditor.client import RESTART_SECONDS, connect
+
+    return connect(settings, url, retry_seconds=RESTART_SECONDS)
+
+
+def _live_sessions(sidecar: SidecarClient) -> list[Mapping[str, Any]]:
+    """The whole picture that every stream begins with, the most pressing session first."""
+    from clauditor.ui.views.snapshot import float_of
+
+    for event, _, data in sidecar.stream():
+        if event == "snapshot":
+            live = _objects(data.get("sessions"))
+            return sorted(live, key=lambda shot: -(float_of(shot.get("attention")) or 0))
+    raise ClauditorError("The sidecar closed its stream; see: clauditor status")
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _proxy_url(settings: Settings, url: str | None) -> str | None:
+    """Where clients are to go; unknown for a sidecar elsewhere."""
+    if url is not None:
+        return None
+    from clauditor.proxy.stack import Stack
+
+    proxy = Stack(settings).status().proxy
+    return proxy.url if proxy.state == "running" else None
+
+
+def _scene(views: Sequence[SessionView]) -> Scene:
+    """Now, here."""
+    from clauditor.ui.clock import local_zone, now
+    from clauditor.ui.views.cells import Scene
+
+    at = now()
+    return Scene(now=at, zone=local_zone(at), all_estimated=all(view.estimated for view in views))
+
+
+def _width() -> int:
+    """The terminal's width (COLUMNS counts); 80 where there is none."""
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def _print_lines(lines: Sequence[Line]) -> None:
+    from clauditor.ui.views.screen import plain_text
+
+    click.echo(plain_text(lines), nl=False)
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))

@@ -1,0 +1,299 @@
+"""Asks the sidecar: what the command line and the screen know of sessions comes through here.
+
+Every failure is a ClauditorError with its remedy. Questions use the standard library's HTTP, which is loaded
+in a moment; only the asynchronous stream imports httpx (0.1 s).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from clauditor.errors import ClauditorError
+from clauditor.text import clean
+
+TIMEOUT_SECONDS: Final = 10.0
+RESTART_SECONDS: Final = 5.0  # how long a listing waits for a sidecar that is being restarted
+SILENCE_SECONDS: Final = 30.0  # heartbeats come every 10 s
+MAX_FRAME_BYTES: Final = 64 << 20  # a full snapshot of 10,000 sessions takes a third of it
+
+_PAUSE_SECONDS: Final = 0.1
+_CHUNK_BYTES: Final = 1 << 16
+_REACHED: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildcard listener is reached
+_NOT_RUNNING: Final = "Clauditor does not run here. Start it: clauditor up"
+
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """The settings that say where the sidecar is and what it takes to be let in."""
+
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def token_file(self) -> Path | None: ...
+    @property
+    def api_host(self) -> str: ...
+    @property
+    def api_port(self) -> int: ...
+
+
+class StreamEvent(NamedTuple):
+    """One server-sent event: its name, its id (None for a heartbeat), and its data."""
+
+    event: str
+    id: str | None
+    data: dict[str, Any]
+
+
+def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0.0) -> SidecarClient:
+    """A client for the sidecar of these settings; nothing is asked yet.
+
+    `url` names another one. `retry_seconds` (RESTART_SECONDS for listings) is how long a question is asked
+    again while nothing answers. Raises ClauditorError if there is no token, or `url` is no address.
+    """
+    token_file = settings.token_file or settings.data_dir / "token"
+    try:
+        token = token_file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        if url is None and settings.token_file is None:
+            raise ClauditorError(_NOT_RUNNING) from error
+        raise ClauditorError(
+            f"There is no token in {token_file}; name its file with --token-file."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClauditorError(f"Cannot read the token in {token_file}: {error}.") from error
+    remedy = _NOT_RUNNING if url is None else f"Nothing answers at {clean(url)}; check --url."
+    return SidecarClient(url or _url(settings), token, unreachable=remedy, retry_seconds=retry_seconds)
+
+
+def _url(settings: Place) -> str:
+    """Where the sidecar serves: as it was started, else as the settings say."""
+    host, port = settings.api_host, settings.api_port
+    try:
+        plan = json.loads((settings.data_dir / "run" / "stack.json").read_bytes())
+        host, port = str(plan["api_host"]), int(plan["api_port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # started by hand, or not at all
+    host = _REACHED.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class SidecarClient:
+    """Questions to one sidecar; each opens a connection of its own. Raises ClauditorError only."""
+
+    def __init__(self, url: str, token: str, *, unreachable: str, retry_seconds: float = 0.0) -> None:
+        try:
+            parts = urlsplit(url)
+            self._host, self._port = parts.hostname or "", parts.port
+            if parts.scheme not in {"http", "https"} or not self._host:
+                raise ValueError  # noqa: TRY301 - one sentence for every way to be no address
+        except ValueError:
+            raise ClauditorError(f'"{clean(url)}" is no address like http://127.0.0.1:9091.') from None
+        self.url = url.rstrip("/")
+        self._base_path = parts.path.rstrip("/")
+        self._is_https = parts.scheme == "https"
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._unreachable = unreachable
+        self._retry_seconds = retry_seconds
+
+    def sessions(
+        self,
+        *,
+        limit: int | None = None,
+        days: int | None = None,
+        state: str | None = None,
+        search: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Snapshots of live and past sessions, newest activity first."""
+        query = {"limit": limit, "days": days, "state": state, "search": search}
+        sessions = self.ask("/api/v1/sessions", query).get("sessions")
+        return sessions if isinstance(sessions, list) else []
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        """One session by its id or the unique beginning of it."""
+        return self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}")
+
+    def turns(self, session_id: str, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """The newest turns of a session, oldest first."""
+        turns = self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}/turns", {"limit": limit}).get(
+            "turns"
+        )
+        return turns if isinstance(turns, list) else []
+
+    def summary(self) -> dict[str, Any]:
+        return self.ask("/api/v1/summary")
+
+    def gaps(self, *, limit: int | None = None, days: int | None = None) -> dict[str, Any]:
+        return self.ask("/api/v1/gaps", {"limit": limit, "days": days})
+
+    def ask(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """The JSON object at `path`; asked again for `retry_seconds` while nothing answers."""
+        return self._patiently(lambda: self._ask_once(path, query or {}))
+
+    def stream(
+        self, session: str | None = None, *, last_event_id: str | None = None
+    ) -> Iterator[StreamEvent]:
+        """Live events until the sidecar ends them; the first is a full snapshot, or what `last_event_id` missed."""
+        path, headers = self._stream_request(session, last_event_id)
+        connection, response = self._patiently(lambda: self._opened(path, headers, SILENCE_SECONDS))
+        with closing(connection):
+            if response.status != http.HTTPStatus.OK:
+                raise self._refusal(response.status, response.read())
+            frames = _Frames()
+            while True:
+                try:
+                    chunk = response.read1(_CHUNK_BYTES)
+                except TimeoutError as error:
+                    raise self._silent() from error
+                except (OSError, http.client.HTTPException):
+                    return  # cut off: the sidecar was killed
+                if not chunk:
+                    return
+                yield from frames.feed(chunk)
+
+    async def astream(
+        self, session: str | None = None, *, last_event_id: str | None = None
+    ) -> AsyncIterator[StreamEvent]:
+        """`stream` for an event loop."""
+        import httpx  # noqa: PLC0415 - slow to load, and only the screen needs it
+
+        path, headers = self._stream_request(session, last_event_id)
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
+        url = httpx.URL(self.url).copy_with(raw_path=(self._base_path + path).encode())
+        frames = _Frames()
+        try:
+            async with (
+                httpx.AsyncClient(trust_env=False, timeout=timeout) as client,
+                client.stream("GET", url, headers=headers) as response,
+            ):
+                if response.status_code != http.HTTPStatus.OK:
+                    raise self._refusal(response.status_code, await response.aread())
+                try:
+                    async for chunk in response.aiter_raw():
+                        for event in frames.feed(chunk):
+                            yield event
+                except httpx.ReadTimeout as error:
+                    raise self._silent() from error
+                except httpx.TransportError:
+                    return  # cut off: the sidecar was killed
+        except httpx.TransportError as error:
+            raise ClauditorError(self._unreachable) from error
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns, tried again for `retry_seconds` while nothing answers."""
+        give_up_at = time.monotonic() + self._retry_seconds
+        while True:
+            try:
+                return attempt()
+            except _UnreachableError as error:
+                if time.monotonic() >= give_up_at:
+                    raise ClauditorError(self._unreachable) from error
+                time.sleep(_PAUSE_SECONDS)
+
+    def _opened(
+        self, path: str, headers: Mapping[str, str], timeout_seconds: float
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """A connection with the head of its answer; the caller closes it."""
+        connection_type = http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
+        connection = connection_type(self._host, self._port, timeout=timeout_seconds)
+        try:
+            connection.request("GET", self._base_path + path, headers=dict(headers))
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            connection.close()
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> Exception:
+        """What an error of the connection means."""
+        match error:
+            case TimeoutError():
+                return self._silent()
+            case ConnectionError() | http.client.IncompleteRead():
+                return _UnreachableError()
+            case _:
+                return ClauditorError(f"Cannot ask {clean(self.url)} ({error}); check --url.")
+
+    def _ask_once(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        where = f"{path}?{given}" if given else path
+        connection, response = self._opened(where, self._headers, TIMEOUT_SECONDS)
+        with closing(connection):
+            try:
+                body = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._failure(error) from error
+        if response.status != http.HTTPStatus.OK:
+            raise self._refusal(response.status, body)
+        answer = _object(body)
+        if answer is None:
+            raise self._stranger()
+        return answer
+
+    def _stream_request(self, session: str | None, last_event_id: str | None) -> tuple[str, dict[str, str]]:
+        path = "/api/v1/stream" + ("" if session is None else "?" + urlencode({"session": session}))
+        resume = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        return path, {**self._headers, "Accept": "text/event-stream", **resume}
+
+    def _refusal(self, status: int, body: bytes) -> ClauditorError:
+        """What an error answer means for the person."""
+        if status == http.HTTPStatus.UNAUTHORIZED:
+            return ClauditorError(
+                f"The Clauditor at {self.url} has another token; give its data directory with --data-dir."
+            )
+        error = (_object(body) or {}).get("error")
+        message = error.get("message") if isinstance(error, dict) else None
+        return ClauditorError(clean(message)) if isinstance(message, str) else self._stranger()
+
+    def _silent(self) -> ClauditorError:
+        return ClauditorError(f"The Clauditor at {self.url} does not answer; see: clauditor status")
+
+    def _stranger(self) -> ClauditorError:
+        return ClauditorError(f"What answers at {self.url} is not Clauditor; see: clauditor status")
+
+
+class _UnreachableError(Exception):
+    """Nothing answers; it may in a moment."""
+
+
+class _Frames:
+    """Cuts a byte stream into server-sent events as this sidecar writes them (lines end in LF)."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[StreamEvent]:
+        """Events completed by `chunk`. Raises ClauditorError for what the sidecar would not send."""
+        searched = max(0, len(self._waiting) - 1)
+        self._waiting += chunk
+        while (end := self._waiting.find(b"\n\n", searched)) >= 0:
+            frame = bytes(self._waiting[:end])
+            del self._waiting[: end + 2]
+            searched = 0
+            fields = dict(line.split(b": ", 1) for line in frame.split(b"\n") if b": " in line)
+            data = _object(fields.get(b"data", b""))
+            if data is None:
+                raise ClauditorError("The live stream makes no sense; is this Clauditor of the same version?")
+            id_ = fields.get(b"id")
+            name = fields.get(b"event", b"message").decode("utf-8", "replace")
+            yield StreamEvent(name, None if id_ is None else id_.decode("ascii", "replace"), data)
+        if len(self._waiting) > MAX_FRAME_BYTES:
+            raise ClauditorError("The live stream sends more than fits; see the sidecar's log.")
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """A JSON object, or None for anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,172 @@
+"""The table of the API: every path with its parameters, from which routes, checks and OpenAPI are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from clauditor.model.agent import State
+
+JSON: Final = "application/json"
+
+
+class BadParameterError(Exception):
+    """A query parameter cannot be used; the text is one sentence for the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A query parameter. Numbers are whole and held to `minimum`..`maximum`; words to `choices`, if any."""
+
+    name: str
+    text: str
+    minimum: int | None = None
+    maximum: int = 256
+    default: int | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        return self.minimum is not None
+
+    def parse(self, value: str) -> int | str:
+        """The value, or BadParameterError."""
+        if self.minimum is not None:
+            number = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else -1
+            if not self.minimum <= number <= self.maximum:
+                raise BadParameterError(
+                    f"{self.name} must be a whole number from {self.minimum} to {self.maximum}."
+                )
+            return number
+        if self.choices and value not in self.choices:
+            raise BadParameterError(f"{self.name} must be one of {', '.join(self.choices)}.")
+        if len(value) > self.maximum:
+            raise BadParameterError(f"{self.name} must not be longer than {self.maximum} characters.")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        if self.is_number:
+            limits = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+            return limits if self.default is None else limits | {"default": self.default}
+        if self.choices:
+            return {"type": "string", "enum": list(self.choices)}
+        return {"type": "string", "maxLength": self.maximum}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One GET. `{id}` in `path` is a session id or the first four or more characters of one."""
+
+    path: str
+    text: str
+    parameters: tuple[Parameter, ...] = ()
+    media_type: str = JSON
+    is_open: bool = False
+
+    def parse(self, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Every parameter by name, None or its default where it was not given. Raises BadParameterError."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        values: dict[str, Any] = {name: parameter.default for name, parameter in known.items()}
+        for name, value in query:
+            if name not in known:
+                takes = f"it takes {', '.join(known)}" if known else "it takes none"
+                raise BadParameterError(f"{self.path} does not know the parameter {name[:40]!r}; {takes}.")
+            values[name] = known[name].parse(value)
+        return values
+
+
+_LIMIT: Final = Parameter(name="limit", text="At most so many.", minimum=1, maximum=1000, default=50)
+_DAYS: Final = Parameter(name="days", text="Active in the last so many days.", minimum=1, maximum=3650)
+
+HEALTH: Final = Endpoint(path="/healthz", text="Whether the sidecar serves.", is_open=True)
+METRICS: Final = Endpoint(path="/metrics", text="Prometheus metrics.", media_type="text/plain")
+SESSIONS: Final = Endpoint(
+    path="/api/v1/sessions",
+    text="Sessions, live and past, newest activity first.",
+    parameters=(
+        _LIMIT,
+        _DAYS,
+        Parameter(name="state", text="Only sessions in this state.", choices=get_args(State)),
+        Parameter(name="search", text="Found in label, project, branch or model, or the id begins with it."),
+    ),
+)
+SESSION: Final = Endpoint(
+    path="/api/v1/sessions/{id}",
+    text="One session: its snapshot, side calls by name (`side_calls_by_name`) and `recent_turns`.",
+)
+TURNS: Final = Endpoint(
+    path="/api/v1/sessions/{id}/turns",
+    text="The newest turns of a session, oldest first, with their attempts and tools.",
+    parameters=(Parameter(name="limit", text="At most so many.", minimum=1, maximum=5000, default=1000),),
+)
+SUMMARY: Final = Endpoint(
+    path="/api/v1/summary", text="Today and the last seven days (local), live sessions, and account limits."
+)
+GAPS: Final = Endpoint(
+    path="/api/v1/gaps",
+    text="Traffic that passed unseen, newest first.",
+    parameters=(_LIMIT, _DAYS),
+)
+STREAM: Final = Endpoint(
+    path="/api/v1/stream",
+    text="Server-sent events: `snapshot`, `event`, `heartbeat`; resumes with Last-Event-ID.",
+    parameters=(Parameter(name="session", text="Only this session."),),
+    media_type="text/event-stream",
+)
+OPENAPI: Final = Endpoint(path="/api/v1/openapi.json", text="This description.")
+
+ENDPOINTS: Final = (HEALTH, METRICS, SESSIONS, SESSION, TURNS, SUMMARY, GAPS, STREAM, OPENAPI)
+
+_ERRORS: Final[Mapping[str, str]] = {
+    "400": "A parameter cannot be used.",
+    "401": "The token is missing or wrong.",
+    "403": "The request comes from another web page.",
+    "404": "There is no such session.",
+    "421": "The Host header names somebody else.",
+    "503": "The history cannot be read now, or too many readers.",
+}
+
+
+def description(version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of ENDPOINTS."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Clauditor", "version": version},
+        "security": [{"token": []}],
+        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in ENDPOINTS},
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Error": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "required": ["code", "message"],
+                            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                        }
+                    },
+                }
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    query = [
+        {"name": parameter.name, "in": "query", "description": parameter.text, "schema": parameter.schema()}
+        for parameter in endpoint.parameters
+    ]
+    session_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 4}}
+    error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    operation: dict[str, Any] = {
+        "summary": endpoint.text,
+        "parameters": [session_id, *query] if "{id}" in endpoint.path else query,
+        "responses": {
+            "200": {"description": "As the summary says.", "content": {endpoint.media_type: {}}},
+            **{status: {"description": text, "content": error} for status, text in _ERRORS.items()},
+        },
+    }
+    return operation | {"security": []} if endpoint.is_open else operation

@@ -1,0 +1,233 @@
+"""What Envoy copies to us: one gRPC stream an HTTP exchange, drained first and understood after.
+
+Source: Envoy 1.40, `envoy.service.ext_proc.v3`, in observability mode: Envoy never waits for a reply and
+ignores it, so none is sent. The stream is ours to end at the last message; otherwise Envoy would hold it
+for its deferred-close time and run into its circuit breaker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+
+from clauditor.errors import ClauditorError
+from clauditor.model.events import Event
+from clauditor.pb.ext_proc_pb2 import HeaderMap, ProcessingRequest, ProcessingResponse
+from clauditor.wire.exchange import Exchange
+from clauditor.wire.identity import Secrets
+
+log = logging.getLogger(__name__)
+
+_SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
+_ATTRIBUTES: Final = "envoy.filters.http.ext_proc"
+_MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024  # Envoy's body chunks are about 1 MB, heads up to 8 MB
+
+# Measured with Envoy 1.40: with gRPC's defaults a burst of 5,000 exchanges loses up to a quarter of them,
+# and pings on a quiet stream count as an attack and end it.
+_SERVER_OPTIONS: Final = (
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 200_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),
+)
+_STOP_SECONDS: Final = 0.5
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
+
+
+@dataclass(slots=True)
+class EdgeCounters:
+    """What passed the edge since the start: streams, those under way, bytes, and what went wrong."""
+
+    exchanges: int = 0
+    open: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    cut_short: int = 0
+    internal_errors: int = 0
+
+
+class ExtProc:
+    """The gRPC service. `publish` takes events and must not block; `now` tells Unix seconds."""
+
+    def __init__(
+        self, *, publish: Callable[[Event], None], now: Callable[[], float], secrets: Secrets
+    ) -> None:
+        self.counters = EdgeCounters()
+        self._publish = publish
+        self._now = now
+        self._secrets = secrets
+        self._unattributed = 0
+
+    async def process(self, messages: AsyncIterator[ProcessingRequest], _context: Any) -> None:
+        """Follow one exchange from its first message to its last. Never raises on what it is sent."""
+        counters = self.counters
+        counters.exchanges += 1
+        counters.open += 1
+        exchange: Exchange | None = None
+        is_broken = is_whole = False
+        try:
+            async for message in messages:
+                try:
+                    if exchange is None:
+                        exchange = self._open(message)
+                    if is_broken:
+                        continue
+                    is_whole = await self._feed(exchange, message)
+                except Exception:  # our fault, not the client's: stop looking, go on draining
+                    is_broken = True
+                    counters.internal_errors += 1
+                    log.exception("an exchange is no longer observed")
+                if is_whole or (is_broken and _ends_response(message)):
+                    return
+        finally:
+            counters.open -= 1
+            if exchange is not None:
+                counters.cut_short += not is_whole
+                self._close(exchange)
+
+    async def _feed(self, exchange: Exchange, message: ProcessingRequest) -> bool:
+        """Hand one message on; True when it was the last of its exchange."""
+        at = self._now()
+        match message.WhichOneof("request"):
+            case "response_body":
+                body = message.response_body
+                self.counters.response_bytes += len(body.body)
+                self._tell(exchange.response_body(body.body, end=body.end_of_stream, at=at))
+                return body.end_of_stream
+            case "request_body":
+                body = message.request_body
+                self.counters.request_bytes += len(body.body)
+                for event in exchange.request_body(body.body, end=body.end_of_stream, at=at):
+                    if event is None:
+                        await asyncio.sleep(0)
+                    else:
+                        self._publish(event)
+            case "request_headers":
+                head = message.request_headers
+                self._tell(exchange.request_headers(_pairs(head.headers), end=head.end_of_stream, at=at))
+            case "response_headers":
+                head = message.response_headers
+                details = _attribute(message, "response.code_details")
+                is_local = bool(details) and details != "via_upstream"
+                self._tell(
+                    exchange.response_headers(
+                        _pairs(head.headers), end=head.end_of_stream, at=at, local_reply=is_local
+                    )
+                )
+                return head.end_of_stream
+            case "response_trailers":
+                self._tell(exchange.response_trailers(at=at))
+                return True
+            case _:
+                pass
+        return False
+
+    def _open(self, message: ProcessingRequest) -> Exchange:
+        connection = _attribute(message, "connection.id")
+        micros = _microseconds(_attribute(message, "request.time"))
+        if connection is None or micros is None:
+            self._unattributed += 1
+            exchange_id = f"unattributed-{self._unattributed}-{int(self._now() * 1e6)}"
+        else:
+            exchange_id = f"{connection}-{micros}"
+        return Exchange(exchange_id, secrets=self._secrets)
+
+    def _close(self, exchange: Exchange) -> None:
+        try:
+            self._tell(exchange.closed(at=self._now()))
+        except Exception:
+            self.counters.internal_errors += 1
+            log.exception("the end of a cut exchange was lost")
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._publish(event)
+
+
+def _ends_response(message: ProcessingRequest) -> bool:
+    return (
+        message.response_headers.end_of_stream
+        or message.response_body.end_of_stream
+        or message.HasField("response_trailers")
+    )
+
+
+def _pairs(headers: HeaderMap) -> Sequence[tuple[str, str]]:
+    return [
+        (item.key.decode("latin-1"), (item.raw_value or item.value).decode("utf-8", "replace"))
+        for item in headers.headers
+    ]
+
+
+def _attribute(message: ProcessingRequest, name: str) -> str | None:
+    """One of Envoy's attributes as text; they come once a direction, with the first message."""
+    if _ATTRIBUTES not in message.attributes:
+        return None
+    fields = message.attributes[_ATTRIBUTES].fields
+    if name not in fields:
+        return None
+    value = fields[name]
+    if value.WhichOneof("kind") == "number_value":
+        return str(int(value.number_value))
+    return value.string_value or None
+
+
+def _microseconds(timestamp: str | None) -> int | None:
+    """RFC 3339 text (UTC) as integer microseconds since the epoch, as Envoy's access log writes it."""
+    found = _TIMESTAMP.match(timestamp or "")
+    if found is None:
+        return None
+    seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
+    return seconds * 1_000_000 + int((found[2] or "0").ljust(9, "0")[:6])
+
+
+class ExtProcServer:
+    """The service on a Unix socket (mode 0600), with gRPC health checking beside it."""
+
+    def __init__(self, service: ExtProc, socket: Path) -> None:
+        self._socket = socket
+        self._service = service
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. The caller holds the data directory's lock, so whatever lies at the path is stale.
+
+        Raises `ClauditorError` if the address cannot be bound.
+        """
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._service.process,
+            request_deserializer=ProcessingRequest.FromString,
+            response_serializer=ProcessingResponse.SerializeToString,
+        )
+        server = grpc.aio.server(options=_SERVER_OPTIONS)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, {"Process": handler}),)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+        self._socket.unlink(missing_ok=True)
+        try:
+            server.add_insecure_port(f"unix:{self._socket}")
+            await server.start()
+        except RuntimeError as error:
+            raise ClauditorError(
+                f"Cannot listen for Envoy at {self._socket}: another sidecar may hold it, see clauditor status."
+            ) from error
+        self._socket.chmod(0o600)
+        self._server = server
+
+    async def stop(self) -> None:
+        """Stop taking streams, and end those under way after half a second."""
+        if self._server is not None:
+            await self._server.stop(_STOP_SECONDS)

@@ -1,0 +1,1 @@
+"""The proxy: Envoy, configured, started, watched."""

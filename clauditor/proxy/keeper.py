@@ -1,0 +1,181 @@
+"""Keeps one program running: adopts it, starts it, notices its end, starts it again.
+
+A program that was ready once is started again at once, however often it ends; only starts that end before they
+are ready are slowed down, so that a broken installation does not burn the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from clauditor.proxy.plan import Job
+from clauditor.proxy.process import PidRecord, Process
+from clauditor.proxy.rundir import RunDir
+from clauditor.text import clean
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_SECONDS: Final = 0.25
+LONGEST_DELAY_SECONDS: Final = 30.0
+READY_POLL_SECONDS: Final = 0.02
+SLOW_POLL_SECONDS: Final = 0.5  # once a start has taken longer than any healthy one
+SLOW_AFTER_SECONDS: Final = 15.0
+ADOPTION_SECONDS: Final = 2.0  # how long a running program may take to show that it is well
+A_LONG_TIME_SECONDS: Final = 3600.0
+TAIL_BYTES: Final = 4096
+FAILURES_KEPT: Final = 9
+
+Replace = Callable[[Process], Callable[[], None]]
+"""Makes room for a new program; what it returns is called once the new one is ready."""
+
+
+class Keeper:
+    """One program's life, in a thread of its own."""
+
+    def __init__(
+        self,
+        job: Job,
+        run: RunDir,
+        *,
+        environ: Mapping[str, str],
+        is_ready: Callable[[], bool],
+        replace: Replace,
+        grace_seconds: float,
+    ) -> None:
+        self._job = job
+        self._run = run
+        self._environ = environ
+        self._is_ready = is_ready
+        self._replace = replace
+        self._grace_seconds = grace_seconds
+        self._when_ready: Callable[[], None] | None = None
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()  # no start may slip past a stop
+        self._process: Process | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name=job.name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep the program running; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the program for good; returns when it is gone."""
+        self._stopping.set()
+        with self._starting:
+            process = self._process
+        if process is not None and not process.end(self._grace_seconds):
+            log.error("%s (pid %d) cannot be ended", self._job.name, process.pid)
+        self._thread.join(timeout=A_LONG_TIME_SECONDS)
+        self._run.forget(self._job.name)
+
+    def _keep(self) -> None:
+        delay = FIRST_DELAY_SECONDS
+        running = self._adopt()
+        while not self._stopping.is_set():
+            if (running or self._launch()) and self._watch():
+                delay = FIRST_DELAY_SECONDS
+            elif not self._stopping.wait(delay):
+                delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            running = False
+
+    def _adopt(self) -> bool:
+        """Take over what an earlier supervisor left running, if it is the same and well; else make room."""
+        record = PidRecord.read(self._run.pid_file(self._job.name))
+        if record is None:
+            return False
+        deadline = time.monotonic() + ADOPTION_SECONDS
+        while record.fingerprint == self._job.fingerprint and record.process.is_running():
+            if self._is_ready():
+                log.info("adopting %s (pid %d)", self._job.name, record.process.pid)
+                self._process = record.process
+                return True
+            if time.monotonic() > deadline:
+                break
+            time.sleep(READY_POLL_SECONDS)
+        log.info("replacing %s (pid %d)", self._job.name, record.process.pid)
+        self._when_ready = self._replace(record.process)
+        return False
+
+    def _launch(self) -> bool:
+        """Start the program; False if it could not be started or was gone at once."""
+        with self._starting:
+            if self._stopping.is_set():
+                return False
+            try:
+                self._child = self._run.spawn(self._job.name, self._job.command, self._environ)
+            except OSError as error:
+                self._start_failed(f"{self._job.command[0]}: {error.strerror}")
+                return False
+            self._process = Process.of(self._child.pid)
+        log.info("started %s (pid %d)", self._job.name, self._child.pid)
+        if self._process is None:
+            self._child.wait()
+            self._start_failed(self._last_words())
+            return False
+        return True
+
+    def _watch(self) -> bool:
+        """Wait until the program has ended; returns whether it was ready before that."""
+        process = self._process
+        assert process is not None  # noqa: S101 - adopted or launched just before
+        self._record(process, ready=False)
+        began = time.monotonic()
+        while not self._is_ready():
+            slow = time.monotonic() - began > SLOW_AFTER_SECONDS
+            if process.wait(SLOW_POLL_SECONDS if slow else READY_POLL_SECONDS):
+                self._start_failed(self._last_words())
+                return False
+        self._record(process, ready=True)
+        log.info("%s (pid %d) is ready", self._job.name, process.pid)
+        with contextlib.suppress(OSError):  # a read-only disk must not stop the supervision
+            self._run.failure_file(self._job.name).unlink(missing_ok=True)
+        if self._when_ready is not None:
+            self._when_ready()
+            self._when_ready = None
+        while not process.wait(A_LONG_TIME_SECONDS):
+            pass
+        code = None if self._child is None or self._child.pid != process.pid else self._child.wait()
+        log.log(
+            logging.INFO if self._stopping.is_set() else logging.WARNING,
+            "%s (pid %d) has ended%s",
+            self._job.name,
+            process.pid,
+            "" if code is None else f", code {code}",
+        )
+        return True
+
+    def _record(self, process: Process, *, ready: bool) -> None:
+        record = PidRecord(process=process, fingerprint=self._job.fingerprint, ready=ready)
+        try:
+            self._run.write(self._run.pid_file(self._job.name), record.text())
+        except OSError:  # a full disk must not stop the supervision
+            log.exception("cannot write the pid file of %s", self._job.name)
+
+    def _start_failed(self, reason: str) -> None:
+        """Tell whoever waits for the start: each failed start adds a line."""
+        if self._child is not None:
+            self._child.poll()
+        if self._stopping.is_set():
+            return
+        log.warning("%s ended before it was ready: %s", self._job.name, reason)
+        path = self._run.failure_file(self._job.name)
+        with contextlib.suppress(OSError):
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            path.write_text("\n".join([*lines[-FAILURES_KEPT:], reason]) + "\n", encoding="utf-8")
+
+    def _last_words(self) -> str:
+        """The last line of the program's log that says something."""
+        with contextlib.suppress(OSError), self._run.log(self._job.name).open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+            lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            grave = [line for line in lines if "[critical]" in line or "[error]" in line]  # Envoy's own words
+            if lines:
+                return clean((grave or lines)[-1])
+        return "it says nothing"

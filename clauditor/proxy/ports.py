@@ -1,0 +1,114 @@
+"""TCP ports: whether one is free, which one to take, and who listens on it.
+
+Envoy listens with SO_REUSEPORT, so a second listener would start silently and take half of the connections; a plain
+bind tells the truth. Owners come from proc_net_tcp(5) and proc_pid_fd(5), so only on Linux.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clauditor.errors import ClauditorError
+from clauditor.proxy.process import LINUX, PROBE_SECONDS, command_name
+
+NEIGHBOURS: Final = 100  # how far from the usual port to look for a free one
+LISTEN: Final = "0A"  # TCP_LISTEN in /proc/net/tcp
+LOOPBACK_OR_ANY: Final = frozenset(
+    {"0100007F", "00000000", "0" * 32, "0000000000000000FFFF00000100007F", "0" * 24 + "01000000"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket that a connection to the loopback address may reach."""
+
+    uid: int
+    inode: str
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a listener could have this port to itself; raises ClauditorError for a port nobody may bind."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Passes over closed connections that linger, not over a listener, even one with SO_REUSEPORT.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise ClauditorError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+    return True
+
+
+def any_free(host: str) -> int:
+    """A port that is free now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def next_free(host: str, port: int, taken: int) -> int:
+    """The first free port after this one, apart from `taken`; any free one if its neighbours are all busy."""
+    for candidate in range(port + 1, min(port + NEIGHBOURS, 65536)):
+        if candidate != taken and is_free(host, candidate):
+            return candidate
+    return any_free(host)
+
+
+def accepts(host: str, port: int, timeout_seconds: float = PROBE_SECONDS) -> bool:
+    """Whether something takes connections there."""
+    try:
+        socket.create_connection((host, port), timeout_seconds).close()
+    except OSError:
+        return False
+    return True
+
+
+def listeners(port: int) -> list[Listener]:
+    """Who listens where a connection to the loopback port may arrive (Linux; elsewhere unknown: empty)."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                address, _, hex_port = fields[1].partition(":")
+                if fields[3] == LISTEN and int(hex_port, 16) == port and address in LOOPBACK_OR_ANY:
+                    found.append(Listener(uid=int(fields[7]), inode=fields[9]))
+    return found
+
+
+def owner(port: int) -> str:
+    """The process behind a busy port, as `name (pid 1)`; "another program" where that cannot be seen."""
+    sockets = {f"socket:[{listener.inode}]" for listener in listeners(port)}
+    if sockets:
+        for process, target in _open_files():
+            if target in sockets:
+                return f"{command_name(process) or 'a program'} (pid {process})"
+    return "another program"
+
+
+def is_ours(port: int) -> bool:
+    """Whether every listener on the port belongs to this user; True where that cannot be seen (not Linux)."""
+    if not LINUX:
+        return True
+    found = listeners(port)
+    return bool(found) and all(listener.uid == os.getuid() for listener in found)
+
+
+def _open_files() -> Iterator[tuple[int, str]]:
+    """Every open file of every process that we may look into."""
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):
+                for descriptor in (directory / "fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        yield int(directory.name), str(descriptor.readlink())

@@ -1,0 +1,1 @@
+"""Facts on disk: SQLite, one writer thread, read-only queries."""

@@ -1,0 +1,35 @@
+"""What the event loop hands to the writer's thread: frozen values, no session that still changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clauditor.model.events import GapFound, LimitWindow
+from clauditor.model.facts import CallFact, ToolFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session as it is kept: what lists filter by, and the packed `Session` itself."""
+
+    session_id: str
+    project: str | None
+    branch: str | None
+    model: str | None
+    started_at: float
+    last_activity_at: float
+    ended_at: float | None
+    packed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSample:
+    """One reading of one rate-limit window."""
+
+    at: float
+    account: str
+    billing: str
+    window: LimitWindow
+
+
+StoredFact = CallFact | ToolFact | LimitSample | GapFound

@@ -1,0 +1,1 @@
+"""What people look at: snapshots become rows and words."""

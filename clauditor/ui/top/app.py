@@ -1,0 +1,258 @@
+"""The live screen: header, session table, the pane of the selected session, keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.theme import Theme
+from textual.widgets import Input
+
+from clauditor.errors import ClauditorError
+from clauditor.ui.top.board import Board
+from clauditor.ui.top.frame import frame
+from clauditor.ui.top.help import HelpScreen
+from clauditor.ui.top.lines import LineArea
+from clauditor.ui.top.live import LiveSessions, Sidecar
+from clauditor.ui.top.story import StoryScreen
+from clauditor.ui.top.table import SessionTable
+from clauditor.ui.views import units
+from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.header import Spend, spend_of
+from clauditor.ui.views.session import SessionView
+
+PAINT_SECONDS: Final = 0.25
+SUMMARY_SECONDS: Final = 30.0
+
+THEME: Final = Theme(
+    name="clauditor",
+    primary="#7aa2f7",
+    accent="#7dcfff",
+    success="#9ece6a",
+    warning="#e0af68",
+    error="#f7768e",
+    foreground="#c8d0e8",
+    background="#11131c",
+    surface="#1a1d2a",
+    panel="#232739",
+    dark=True,
+)
+
+
+class TopApp(App[None]):
+    """`clauditor top`. `clock` tells wall time in Unix seconds, `zone` the zone to show a time in.
+
+    The screen ends by itself once `should_stop` says so.
+    """
+
+    CSS_PATH = "top.tcss"
+    TITLE = "clauditor"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+        Binding("enter", "story", show=False),
+        Binding("slash", "find", show=False),
+        Binding("escape", "show_all", show=False),
+        Binding("s", "sort", show=False),
+        Binding("v", "view", show=False),
+        Binding("e", "unfold", show=False),
+        Binding("y", "copy", show=False),
+        Binding("space", "freeze", show=False),
+        Binding("question_mark", "help", show=False),
+        Binding("q", "quit", show=False),
+        Binding("ctrl+c", "quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        sidecar: Sidecar,
+        *,
+        clock: Callable[[], float],
+        zone: Callable[[float], tzinfo],
+        proxy_url: str | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__()
+        self.live = LiveSessions()
+        self.board = Board()
+        self._sidecar = sidecar
+        self._clock = clock
+        self._zone = zone
+        self._proxy_url = proxy_url
+        self._should_stop = should_stop
+        self._spend = Spend()
+        self._frozen: tuple[float, tuple[SessionView, ...]] | None = None
+        self._painted_at = 0.0
+        self._is_dirty = True
+
+    def compose(self) -> ComposeResult:
+        yield LineArea(id="header")
+        yield LineArea(id="titles")
+        yield SessionTable(id="table")
+        yield LineArea(id="fold")
+        yield LineArea(id="pane")
+        yield LineArea(id="footer")
+        yield Input(id="find", placeholder="state:tool project:web model:opus, or any word", compact=True)
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.query_one(SessionTable).focus()
+        self.run_worker(self.live.follow(self._sidecar, self._clock, self._changed), name="stream")
+        self.run_worker(self._read_summaries(), name="summary")
+        self.set_interval(PAINT_SECONDS, self._paint_if_due)
+
+    # -- what is shown -------------------------------------------------------------------------------
+
+    def _shown(self) -> tuple[Scene, tuple[SessionView, ...]]:
+        """The time and the sessions as the screen shows them: while frozen both stand still."""
+        now, sessions = self._frozen or (self._clock(), tuple(self.live.by_id.values()))
+        estimated = all(session.estimated for session in sessions)
+        return Scene(now=now, zone=self._zone(now), all_estimated=estimated), sessions
+
+    def _changed(self) -> None:
+        """The stream said something; paint at once, unless the last time was a moment ago."""
+        self._is_dirty = True
+        if not 0 <= self._clock() - self._painted_at < PAINT_SECONDS:
+            self.paint()
+
+    def _paint_if_due(self) -> None:
+        if self._should_stop():
+            self.exit()
+        elif self._is_dirty or int(self._clock()) != int(self._painted_at):
+            self.paint()
+
+    def paint(self) -> None:
+        """Bring every part of the screen up to date; only lines that differ are drawn."""
+        now = self._clock()
+        self._painted_at, self._is_dirty = now, False
+        scene, sessions = self._shown()
+        folding = self.board.arrange(sessions, scene.now, now)
+        shown = frame(
+            self.board,
+            sessions,
+            folding,
+            spend=self._spend,
+            scene=scene,
+            size=(self.size.width, self.size.height),
+            notice=self._notice(),
+            proxy_url=self._proxy_url,
+        )
+        main = self.screen_stack[0]
+        for name, lines in (
+            ("header", shown.header),
+            ("titles", shown.titles),
+            ("fold", shown.fold),
+            ("pane", shown.pane),
+            ("footer", (shown.footer,)),
+        ):
+            area = main.query_one(f"#{name}", LineArea)
+            area.styles.height = "1fr" if name == "pane" else len(lines)
+            area.show(lines)
+        table = main.query_one(SessionTable)
+        table.styles.height = shown.table_height
+        table.show_rows(self.board.rows, shown.plan, scene, self.board.index)
+        if isinstance(self.screen, StoryScreen):
+            self.screen.update({session.session_id: session for session in sessions}, scene)
+
+    def _notice(self) -> str:
+        """What the headline says of the screen itself instead of the counts."""
+        if self._frozen is not None:
+            return f"frozen since {units.clock(self._frozen[0], self._zone(self._frozen[0]))}, space goes on"
+        if self.live.is_connected:
+            return ""
+        if self.live.lost_at is None:
+            return "connecting"
+        at = units.clock(self.live.lost_at, self._zone(self.live.lost_at), seconds=True)
+        return f"no connection since {at}, trying again (clauditor status)"
+
+    async def _read_summaries(self) -> None:
+        while True:
+            try:
+                self._spend = spend_of(await asyncio.to_thread(self._sidecar.summary))
+            except ClauditorError:
+                self._spend = Spend()
+            self._is_dirty = True
+            await asyncio.sleep(SUMMARY_SECONDS)
+
+    # -- keys and mouse ------------------------------------------------------------------------------
+
+    def on_key(self, _event: events.Key) -> None:
+        self.board.key_pressed(self._clock())
+
+    def on_resize(self) -> None:
+        self._is_dirty = True
+
+    def action_move(self, steps: int) -> None:
+        self.board.move(steps)
+        self.paint()
+
+    def action_story(self) -> None:
+        if self.board.selected is not None:
+            scene, _ = self._shown()
+            self.push_screen(StoryScreen(self.board.selected, scene, self._sidecar))
+
+    def action_find(self) -> None:
+        self._find_line(shown=True)
+
+    def action_show_all(self) -> None:
+        self.query_one("#find", Input).value = ""
+        self.board.find("")
+        self._find_line(shown=False)
+
+    def action_sort(self) -> None:
+        self.board.next_sort()
+        self.paint()
+
+    def action_view(self) -> None:
+        self.board.next_view()
+        self.paint()
+
+    def action_unfold(self) -> None:
+        self.board.toggle_unfold()
+        self.paint()
+
+    def action_copy(self) -> None:
+        if self.board.selected is not None:
+            self.copy_to_clipboard(self.board.selected.shown_id)
+            self.notify(f"Copied {self.board.selected.shown_id}", timeout=2)
+
+    def action_freeze(self) -> None:
+        self._frozen = None if self._frozen else (self._clock(), tuple(self.live.by_id.values()))
+        self.paint()
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    def _find_line(self, *, shown: bool) -> None:
+        find, footer = self.query_one("#find", Input), self.query_one("#footer", LineArea)
+        find.display, footer.display = shown, not shown
+        (find if shown else self.query_one(SessionTable)).focus()
+        self.paint()
+
+    @on(Input.Changed, "#find")
+    def _find_changed(self, event: Input.Changed) -> None:
+        self.board.find(event.value)
+        self.paint()
+
+    @on(Input.Submitted, "#find")
+    def _find_done(self) -> None:
+        self._find_line(shown=False)
+
+    @on(SessionTable.Picked)
+    def _row_picked(self, event: SessionTable.Picked) -> None:
+        self.board.key_pressed(self._clock())
+        self.board.select(event.index)
+        self.paint()
+        if event.twice:
+            self.action_story()

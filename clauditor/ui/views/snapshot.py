@@ -1,0 +1,267 @@
+"""Reads the API's JSON: narrowed, bounded and cleaned once, at the border of the views.
+
+Source: the session snapshot of the HTTP API (schema version 1). A snapshot is foreign text: whatever has
+another type than expected is unknown (None), numbers are finite, strings carry no control characters.
+Everything behind this module is typed and safe to show.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from clauditor.text import clean
+from clauditor.ui.views.session import (
+    Agent,
+    Cache,
+    Context,
+    Miss,
+    Retry,
+    RunningTool,
+    SessionView,
+    Signal,
+    Tokens,
+    ToolCount,
+    Verdict,
+    Window,
+)
+
+# Bounds on what one snapshot may make a screen hold; far above what real sessions show.
+MAX_ITEMS: Final = 200
+MAX_CELLS: Final = 200
+UNNAMED: Final = "unnamed"
+
+_FLOAT_LIMIT: Final = 1e15
+_MODERN_MODEL = re.compile(r"([a-z]+)-(\d{1,2})(?:-(\d{1,2}))?(?:-\d{8})?(?:-latest)?")
+_OLD_MODEL = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?-([a-z]+)(?:-\d{8})?(?:-latest)?")
+
+
+def text_of(value: Any) -> str | None:
+    """A cleaned, bounded string; None for anything else and for what cleans to nothing."""
+    return (clean(value, MAX_CELLS).strip() or None) if isinstance(value, str) else None
+
+
+def float_of(value: Any) -> float | None:
+    """A finite number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if -_FLOAT_LIMIT < value < _FLOAT_LIMIT and math.isfinite(value) else None
+
+
+def int_of(value: Any) -> int | None:
+    number = float_of(value)
+    return None if number is None else int(number)
+
+
+def map_of(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def list_of(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a JSON array, at most `MAX_ITEMS`."""
+    return [map_of(item) for item in value[:MAX_ITEMS]] if isinstance(value, list) else []
+
+
+def model_name(value: Any) -> str | None:
+    """A model id in the words people use: `claude-opus-5-5-20260901` is `opus-5.5`."""
+    name = text_of(value)
+    if name is None:
+        return None
+    short = name.removeprefix("claude-")
+    if match := _MODERN_MODEL.fullmatch(short):
+        family, major, minor = match.groups()
+    elif match := _OLD_MODEL.fullmatch(short):
+        major, minor, family = match.groups()
+    else:
+        return short
+    return f"{family}-{major}.{minor}" if minor else f"{family}-{major}"
+
+
+def tool_name(value: Any) -> str | None:
+    """A tool's name for people: `mcp__jira__search` is `jira.search`."""
+    name = text_of(value)
+    if name is None or not name.startswith("mcp__"):
+        return name
+    return name.removeprefix("mcp__").replace("__", ".", 1)
+
+
+def session_view(snapshot: Mapping[str, Any]) -> SessionView:
+    """Reads one snapshot. Never raises on what a snapshot holds."""
+    raw_id = snapshot.get("session_id")
+    model = map_of(snapshot.get("model"))
+    rate = map_of(snapshot.get("rate"))
+    tools = map_of(snapshot.get("tools"))
+    tokens = map_of(snapshot.get("tokens"))
+    unobserved = map_of(snapshot.get("unobserved"))
+    writes = [int_of(tokens.get(name)) for name in ("cache_write_5m", "cache_write_1h")]
+    return SessionView(
+        session_id=raw_id if isinstance(raw_id, str) else "",
+        shown_id=text_of(raw_id) or UNNAMED,
+        identity=text_of(snapshot.get("identity")) or "derived",
+        client=text_of(snapshot.get("client")),
+        entrypoint=text_of(snapshot.get("entrypoint")),
+        label=text_of(snapshot.get("label")),
+        project=text_of(snapshot.get("project")),
+        branch=text_of(snapshot.get("branch")),
+        verdict=_verdict(snapshot.get("verdict")),
+        attention=float_of(snapshot.get("attention")) or 0.0,
+        state=text_of(snapshot.get("state")) or "unknown",
+        waiting_for=text_of(snapshot.get("waiting_for")),
+        state_since=float_of(snapshot.get("state_since")),
+        retry=_retry(map_of(snapshot.get("retry"))),
+        started_at=float_of(snapshot.get("started_at")),
+        last_activity_at=float_of(snapshot.get("last_activity_at")),
+        ended_at=float_of(snapshot.get("ended_at")),
+        model_requested=model_name(model.get("requested")),
+        model_served=model_name(model.get("served")),
+        prompts=int_of(snapshot.get("prompts")),
+        turns=int_of(snapshot.get("turns")),
+        failed_attempts=int_of(snapshot.get("failed_attempts")) or 0,
+        side_calls=int_of(snapshot.get("side_calls")),
+        tokens=Tokens(
+            input=int_of(tokens.get("input")),
+            output=int_of(tokens.get("output")),
+            cache_read=int_of(tokens.get("cache_read")),
+            cache_write=None if writes == [None, None] else sum(write or 0 for write in writes),
+        ),
+        tokens_per_second=float_of(rate.get("output_tokens_per_second")),
+        ttft_seconds=float_of(rate.get("ttft_seconds")),
+        stop_reason=text_of(snapshot.get("stop_reason")),
+        cost_usd=float_of(snapshot.get("cost_usd")),
+        cost_complete=snapshot.get("cost_complete") is not False,
+        account=text_of(snapshot.get("account")),
+        billing=text_of(snapshot.get("billing")),
+        context=_context(map_of(snapshot.get("context"))),
+        cache=_cache(map_of(snapshot.get("cache"))),
+        tool_calls=int_of(tools.get("calls")),
+        tool_failures=int_of(tools.get("failures")) or 0,
+        tools_running=tuple(_running(tool) for tool in list_of(tools.get("running"))),
+        tools_by_name=_tools(map_of(tools.get("by_name"))),
+        limits=_limits(map_of(snapshot.get("limits"))),
+        agents=tuple(_agent(agent) for agent in list_of(snapshot.get("agents"))),
+        signals=tuple(_signal(signal) for signal in list_of(snapshot.get("signals"))),
+        unseen_exchanges=int_of(unobserved.get("exchanges")) or 0,
+        unseen_bytes=int_of(unobserved.get("bytes")) or 0,
+    )
+
+
+def _verdict(value: Any) -> Verdict | None:
+    fields = map_of(value)
+    level = text_of(fields.get("level"))
+    if level is None:
+        return None
+    return Verdict(
+        level=level,
+        signal=text_of(fields.get("signal")) or "",
+        reason=text_of(fields.get("reason")) or "",
+        next_step=text_of(fields.get("next_step")) or "",
+        since=float_of(fields.get("since")),
+    )
+
+
+def _retry(fields: Mapping[str, Any]) -> Retry | None:
+    if not fields:
+        return None
+    return Retry(attempt=int_of(fields.get("attempt")), status=int_of(fields.get("status")))
+
+
+def _running(fields: Mapping[str, Any]) -> RunningTool:
+    return RunningTool(
+        name=tool_name(fields.get("name")) or "tool",
+        target=text_of(fields.get("target")) or "",
+    )
+
+
+def _context(fields: Mapping[str, Any]) -> Context:
+    history = fields.get("history")
+    ratios = [float_of(ratio) for ratio in history[-MAX_ITEMS:]] if isinstance(history, list) else []
+    return Context(
+        tokens=int_of(fields.get("tokens")),
+        window=int_of(fields.get("window")),
+        used_ratio=float_of(fields.get("used_ratio")),
+        compact_at_tokens=int_of(fields.get("compact_at_tokens")),
+        turns_to_compact=int_of(fields.get("turns_to_compact")),
+        compactions=int_of(fields.get("compactions")) or 0,
+        history=tuple(ratio for ratio in ratios if ratio is not None),
+    )
+
+
+def _cache(fields: Mapping[str, Any]) -> Cache:
+    miss = map_of(fields.get("last_miss"))
+    cause = text_of(miss.get("cause"))
+    last_miss = (
+        None
+        if cause is None
+        else Miss(
+            cause=cause,
+            detail=text_of(miss.get("detail")) or "",
+            lost_tokens=int_of(miss.get("lost_tokens")),
+            cost_usd=float_of(miss.get("cost_usd")),
+            at=float_of(miss.get("at")),
+        )
+    )
+    return Cache(
+        state=text_of(fields.get("state")),
+        ttl_seconds=float_of(fields.get("ttl_seconds")),
+        expires_at=float_of(fields.get("expires_at")),
+        hit_ratio=float_of(fields.get("hit_ratio")),
+        misses=int_of(fields.get("misses")),
+        rebuild_tokens=int_of(fields.get("rebuild_tokens")),
+        rebuild_cost_usd=float_of(fields.get("rebuild_cost_usd")),
+        last_miss=last_miss,
+    )
+
+
+def _tools(by_name: Mapping[str, Any]) -> tuple[ToolCount, ...]:
+    """Tools by how often they were called, most called first."""
+    counts = [
+        ToolCount(
+            name=tool_name(name) or "tool",
+            calls=int_of(map_of(fields).get("calls")) or 0,
+            failures=int_of(map_of(fields).get("failures")) or 0,
+        )
+        for name, fields in by_name.items()
+    ]
+    return tuple(sorted(counts, key=lambda tool: (-tool.calls, tool.name))[:MAX_ITEMS])
+
+
+def _limits(windows: Mapping[str, Any]) -> tuple[Window, ...]:
+    seen = [(text_of(name), map_of(fields)) for name, fields in list(windows.items())[:MAX_ITEMS]]
+    return tuple(
+        Window(
+            name=name,
+            used_ratio=float_of(fields.get("used_ratio")),
+            resets_at=float_of(fields.get("resets_at")),
+            session_share=float_of(fields.get("session_share")),
+        )
+        for name, fields in seen
+        if name is not None and fields
+    )
+
+
+def _agent(fields: Mapping[str, Any]) -> Agent:
+    model = map_of(fields.get("model"))
+    return Agent(
+        agent_id=text_of(fields.get("agent_id")) or UNNAMED,
+        type=text_of(fields.get("type")) or "agent",
+        parent_agent_id=text_of(fields.get("parent_agent_id")),
+        state=text_of(fields.get("state")) or "unknown",
+        model=model_name(model.get("served")) or model_name(model.get("requested")),
+        turns=int_of(fields.get("turns")),
+        output_tokens=int_of(map_of(fields.get("tokens")).get("output")),
+        cost_usd=float_of(fields.get("cost_usd")),
+        cost_complete=fields.get("cost_complete") is not False,
+    )
+
+
+def _signal(fields: Mapping[str, Any]) -> Signal:
+    return Signal(
+        name=text_of(fields.get("name")) or "signal",
+        severity=text_of(fields.get("severity")) or "notice",
+        summary=text_of(fields.get("summary")) or "",
+        evidence=text_of(fields.get("evidence")) or "",
+        since=float_of(fields.get("since")),
+        next_step=text_of(fields.get("next_step")) or "",
+    )

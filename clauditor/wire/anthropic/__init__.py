@@ -1,0 +1,1 @@
+"""What the Anthropic Messages API means by its bytes."""

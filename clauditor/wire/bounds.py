@@ -1,0 +1,46 @@
+"""Named bounds of the wire layer, each with its reason. What a bound drops is marked on the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of one exchange is kept or decoded. All sizes in bytes."""
+
+    request_bytes: int = 34 * MIB
+    """Decoded request body. The API refuses more than 32 MB; the rest is room for its rounding."""
+
+    early_response_bytes: int = 1 * MIB
+    """Answer that waits because it came before its request was whole (a 413 does): it is short."""
+
+    response_bytes: int = 32 * MIB
+    """Decoded answer, if it was compressed. 128 K output tokens with one event each take about 20 MB."""
+
+    response_bytes_per_call: int = 16 * MIB
+    """Decoded answer from one chunk of at most 1 MB: event streams compress ten- to fifteenfold."""
+
+    json_answer_bytes: int = 8 * MIB
+    """An answer that is no stream is kept until its end; 128 K tokens are below 1 MB."""
+
+    error_bytes: int = 64 * KIB
+    """An error body is one short object."""
+
+    line_bytes: int = 8 * MIB
+    """One line, and one event, of an event stream. Server tool results are the longest."""
+
+    tool_input_bytes: int = 256 * KIB
+    """Tool input kept until its block stops. A file name or command is shorter by far."""
+
+    open_blocks: int = 64
+    """Content blocks open at a time; the API opens one."""
+
+    tool_calls: int = 1000
+    """Tool calls reported for one answer, and tool results for one request."""
+
+    malformed: int = 8
+    """`Malformed` events of one exchange: enough to see the kind, too few to flood."""

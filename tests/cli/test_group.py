@@ -1,0 +1,114 @@
+"""The command line as a whole: its help, its default, its manners when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+
+from clauditor import __version__
+from clauditor import cli as command_line
+from clauditor.cli import COMMANDS, HIDDEN, Commands, main
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_help_has_three_groups_and_hides_what_is_not_for_people(cli: Cli) -> None:
+    text = cli("--help").stdout
+    assert [title for title in ("Every day:", "Set-up:", "More:") if title in text] == [
+        "Every day:",
+        "Set-up:",
+        "More:",
+    ]
+    shown = {line.split()[0] for line in text.splitlines() if line.startswith("  ") and line.split()}
+    assert set(COMMANDS) - set(HIDDEN) <= shown
+    assert "serve" not in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_and_has_help(name: str) -> None:
+    group = command_line.cli
+    assert isinstance(group, Commands)
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = (
+        "import sys\nfrom clauditor.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'grpc', 'textual', 'uvicorn', 'httpx', 'asyncio', 'ssl', 'sqlite3', 'clauditor.daemon'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr == "[]\n"
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout == f"clauditor {__version__}\n"
+
+
+def test_without_a_command_it_is_top() -> None:
+    group = command_line.cli
+    assert group.make_context("clauditor", [])._protected_args == ["top"]
+    assert group.make_context("clauditor", ["--once"])._protected_args == ["top"]
+    assert group.make_context("clauditor", ["status"])._protected_args == ["status"]
+
+
+def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
+    refused = cli("upp")
+    assert refused.returncode == 2
+    assert "No such command 'upp'" in refused.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error(cli_environ: dict[str, str]) -> None:
+    readable, writable = os.pipe()
+    os.close(readable)
+    found = subprocess.run(
+        [sys.executable, "-P", "-m", "clauditor", "--help"],
+        env=cli_environ,
+        stdout=writable,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writable)
+    assert (found.returncode, found.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (
+            FileNotFoundError(2, "No such file or directory", "/x"),
+            1,
+            "clauditor: No such file or directory (/x).\n",
+        ),
+        (ValueError("odd"), 1, "clauditor: A mistake in Clauditor itself: ValueError('odd'). Please report"),
+    ],
+)
+def test_failures_have_a_code_and_no_traceback(
+    error: BaseException,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @click.command()
+    def failing() -> None:
+        raise error
+
+    monkeypatch.delenv("CLAUDITOR_DEBUG", raising=False)
+    monkeypatch.setattr(Commands, "get_command", lambda *_: failing)
+    with pytest.raises(SystemExit) as exit_:
+        main(["status"])
+    assert exit_.value.code == code
+    said = capsys.readouterr().err
+    assert said.strip().startswith(words.strip())
+    assert "Traceback" not in said

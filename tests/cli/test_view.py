@@ -1,0 +1,151 @@
+"""top --once, sessions, show: as processes, against an API over a real socket."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ui import afternoon
+from ui.pretend_api import TOKEN, PretendApi, pretend_api
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[PretendApi]:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    (data_dir / "token").write_text(TOKEN, encoding="utf-8")
+    with pretend_api(afternoon.first_release()) as running:
+        yield running
+
+
+def test_once_prints_the_screen_as_text(cli: Cli, api: PretendApi) -> None:
+    done = cli("top", "--once", "--url", api.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(" clauditor   ")
+    assert any(line.startswith("   webshop fix login test  approve ") for line in lines)
+    assert "── webshop: fix login test " in done.stdout
+    assert "\x1b" not in done.stdout
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_a_terminal_top_prints_once(cli: Cli, api: PretendApi) -> None:
+    done = cli("--url", api.url)
+    assert done.returncode == 0
+    assert "webshop fix login test" in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["40", "120"])
+def test_width_follows_columns(cli: Cli, api: PretendApi, columns: str) -> None:
+    done = cli("top", "--once", "--url", api.url, environ={"COLUMNS": columns})
+    widest = max(map(len, done.stdout.splitlines()))
+    assert int(columns) - 12 <= widest <= int(columns)
+
+
+def test_top_json_lists_live_sessions_most_pressing_first(cli: Cli, api: PretendApi) -> None:
+    answer = json.loads(cli("top", "--json", "--url", api.url).stdout)
+    assert answer["schema_version"] == 1
+    attention = [shot["attention"] for shot in answer["sessions"]]
+    assert len(attention) == len(api.sessions)
+    assert attention == sorted(attention, reverse=True)
+
+
+def test_sessions_hands_its_options_to_the_api(cli: Cli, api: PretendApi) -> None:
+    done = cli("sessions", "--url", api.url, "--limit", "7", "--days", "3", "--search", "web shop")
+    assert done.returncode == 0
+    assert done.stdout.startswith("ID       LAST")
+    assert "5f0c2a11" in done.stdout
+    assert api.requests == ["/api/v1/sessions?limit=7&days=3&search=web+shop"]
+
+
+def test_sessions_json_has_a_schema_version(cli: Cli, api: PretendApi) -> None:
+    answer = json.loads(cli("sessions", "--json", "--url", api.url).stdout)
+    assert answer["schema_version"] == 1
+    assert len(answer["sessions"]) == len(api.sessions)
+
+
+def test_sessions_says_so_when_there_are_none(cli: Cli, api: PretendApi) -> None:
+    api.sessions.clear()
+    done = cli("sessions", "--url", api.url)
+    assert (done.returncode, done.stdout) == (0, "No session found.\n")
+
+
+def test_show_takes_the_beginning_of_an_id(cli: Cli, api: PretendApi) -> None:
+    done = cli("show", "5f0c", "--url", api.url)
+    assert done.returncode == 0
+    for expected in (
+        "── webshop: fix login test",
+        "├ Explore",
+        "── prompt 3 ──",
+        "529 overloaded (overloaded_error)",
+    ):
+        assert expected in done.stdout
+    answer = json.loads(cli("show", "5f0c", "--json", "--url", api.url).stdout)
+    assert answer["session_id"] == "5f0c2a11-aaaa"
+
+
+def test_unknown_session_is_one_sentence_and_exit_1(cli: Cli, api: PretendApi) -> None:
+    done = cli("show", "nope", "--url", api.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "clauditor: There is no session like that.\n"
+
+
+@pytest.mark.parametrize("command", [["top", "--once"], ["sessions"], ["show", "5f0c"]])
+def test_without_a_sidecar_one_sentence_names_the_remedy(cli: Cli, command: list[str]) -> None:
+    done = cli(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("clauditor: ")
+    assert "clauditor up" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [["sessions", "--limit", "0"], ["sessions", "--days", "x"], ["show"], ["top", "--bogus"]]
+)
+def test_wrong_options_exit_2(cli: Cli, wrong: list[str]) -> None:
+    assert cli(*wrong).returncode == 2
+
+
+def test_once_waits_for_a_sidecar_that_is_being_restarted(cli: Cli, api: PretendApi) -> None:
+    with pretend_api([]) as stopped:
+        free = int(stopped.url.rsplit(":", 1)[1])
+    asked = threading.Event()
+    done: list[subprocess.CompletedProcess[str]] = []
+
+    def ask() -> None:
+        asked.set()
+        done.append(cli("top", "--once", "--url", f"http://127.0.0.1:{free}"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asked.wait()
+    asking.join(1)  # the command is asking a port where nobody listens yet
+    assert not done
+    with pretend_api(afternoon.first_release(), port=free):
+        asking.join(20)
+    assert done
+    assert done[0].returncode == 0
+    assert "webshop" in done[0].stdout
+
+
+@pytest.mark.parametrize("command", ["sessions", "show"])
+def test_plain_commands_load_no_screen(command: str) -> None:
+    code = (
+        "import sys, clauditor.cli as cli;"
+        f"cli.cli.main(['{command}', '--help'], standalone_mode=False);"
+        "import clauditor.ui.views.screen, clauditor.ui.views.timeline, clauditor.ui.views.listing;"
+        "bad = [name for name in ('textual', 'rich', 'httpx', 'grpc', 'starlette') if name in sys.modules];"
+        "sys.exit(' '.join(bad) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

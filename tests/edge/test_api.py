@@ -1,0 +1,293 @@
+"""What the endpoints answer, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from clauditor.edge.endpoints import ENDPOINTS
+from clauditor.model.events import GapFound, LabelFound, LimitsSeen, LimitWindow, SideCallFinished
+from clauditor.model.usage import Usage
+from support.life import MODEL, NOW
+from support.served import Sidecar
+
+ID = "5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10"
+
+
+async def ids(sidecar: Sidecar, query: str = "") -> list[str]:
+    body = await sidecar.get(f"/api/v1/sessions{query}")
+    assert body["schema_version"] == 1
+    return [shot["session_id"] for shot in body["sessions"]]
+
+
+def forget(sidecar: Sidecar, session_id: str) -> None:
+    """The session leaves memory, as it does ten minutes after its end."""
+    del sidecar.hub.sessions[session_id]
+
+
+async def test_health_is_open_and_says_the_version(sidecar: Sidecar) -> None:
+    answer = await httpx.AsyncClient(trust_env=False).get(f"http://127.0.0.1:{sidecar.port}/healthz")
+    assert answer.json() == {"status": "ok", "version": "1.2.3"}
+
+
+async def test_no_session_yet_is_an_empty_list(sidecar: Sidecar) -> None:
+    assert await sidecar.get("/api/v1/sessions") == {
+        "schema_version": 1,
+        "sessions": [],
+        "history_problem": None,
+    }
+
+
+async def test_live_and_past_sessions_stand_in_one_list_newest_first(sidecar: Sidecar) -> None:
+    for number in range(4):
+        sidecar.life(f"session-{number}", at=NOW + number * 20).turn()
+    await sidecar.settle()
+    forget(sidecar, "session-1")
+    forget(sidecar, "session-3")
+    assert await ids(sidecar) == [f"session-{number}" for number in (3, 2, 1, 0)]
+    assert await ids(sidecar, "?limit=2") == ["session-3", "session-2"]
+
+
+async def test_what_is_live_is_told_as_it_is_now_not_as_it_was_written(sidecar: Sidecar) -> None:
+    life = sidecar.life()
+    life.turn()
+    await sidecar.settle()
+    exchange_id = life.start()
+    (shot,) = (await sidecar.get("/api/v1/sessions"))["sessions"]
+    assert (shot["turns"], shot["state"]) == (2, "thinking")
+    life.answer(exchange_id)
+    (shot,) = (await sidecar.get("/api/v1/sessions"))["sessions"]
+    assert shot["state"] == "waiting"
+
+
+async def test_sessions_are_filtered(sidecar: Sidecar) -> None:
+    old, new = sidecar.life("old-one", at=NOW - 5 * 86_400), sidecar.life("new-one")
+    old.answer(old.start(project="archive"))
+    new.start(project="webshop")
+    sidecar.hub.publish(LabelFound(at=new.at, session_id="new-one", label="Fix the login test"))
+    await sidecar.settle()
+    forget(sidecar, "old-one")
+    assert await ids(sidecar, "?days=3") == ["new-one"]
+    assert await ids(sidecar, "?days=6") == ["new-one", "old-one"]
+    assert await ids(sidecar, "?state=thinking") == ["new-one"]
+    assert await ids(sidecar, "?state=ended") == ["old-one"]
+    assert await ids(sidecar, "?search=LOGIN") == ["new-one"]
+    assert await ids(sidecar, "?search=archive") == ["old-one"]
+    assert await ids(sidecar, "?search=old-") == ["old-one"]
+    assert await ids(sidecar, "?search=") == ["new-one", "old-one"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("?limit=0", "limit must be a whole number from 1 to 1000."),
+        ("?limit=1001", "limit must be a whole number from 1 to 1000."),
+        ("?limit=ten", "limit must be a whole number from 1 to 1000."),
+        ("?limit=", "limit must be a whole number from 1 to 1000."),
+        ("?limit=%D9%A3", "limit must be a whole number from 1 to 1000."),
+        ("?days=-1", "days must be a whole number from 1 to 3650."),
+        (
+            "?state=asleep",
+            "state must be one of thinking, streaming, tool, waiting, retrying, stalled, idle, ended.",
+        ),
+        ("?search=" + "x" * 257, "search must not be longer than 256 characters."),
+        (
+            "?pages=2",
+            "/api/v1/sessions does not know the parameter 'pages'; it takes limit, days, state, search.",
+        ),
+    ],
+)
+async def test_a_bad_parameter_is_answered_with_a_sentence(
+    sidecar: Sidecar, query: str, sentence: str
+) -> None:
+    body = await sidecar.get(f"/api/v1/sessions{query}", status=400)
+    assert body == {"error": {"code": "bad_parameter", "message": sentence}}
+
+
+async def test_one_session_has_side_calls_and_recent_turns(sidecar: Sidecar) -> None:
+    life = sidecar.life()
+    life.answer(life.start(), tools=("toolu_1",))
+    title = SideCallFinished(
+        at=life.at,
+        started_at=life.at,
+        session_id=ID,
+        exchange_id="3-3",
+        name="title",
+        model=MODEL,
+        usage=Usage(input=5),
+    )
+    sidecar.hub.publish(title)
+    await sidecar.settle()
+    for live in (True, False):
+        if not live:
+            forget(sidecar, ID)
+        body = await sidecar.get(f"/api/v1/sessions/{ID}")
+        assert body["schema_version"] == 1
+        assert body["session_id"] == ID
+        assert body["agents"][0]["agent_id"] == "main"
+        assert [(side["name"], side["calls"]) for side in body["side_calls_by_name"]] == [("title", 1)]
+        assert [tool["name"] for tool in body["recent_turns"][0]["tools"]] == ["Bash"]
+
+
+async def test_a_unique_beginning_of_an_id_is_enough(sidecar: Sidecar) -> None:
+    sidecar.life("abcd-1111").turn()
+    sidecar.life("abcd-2222").turn()
+    await sidecar.settle()
+    forget(sidecar, "abcd-2222")
+    assert (await sidecar.get("/api/v1/sessions/abcd-1"))["session_id"] == "abcd-1111"
+    assert (await sidecar.get("/api/v1/sessions/abcd-2/turns"))["session_id"] == "abcd-2222"
+    assert "More than one session" in str(await sidecar.get("/api/v1/sessions/abcd", status=400))
+    assert "first 4 characters" in str(await sidecar.get("/api/v1/sessions/abc", status=400))
+    body = await sidecar.get("/api/v1/sessions/nobody", status=404)
+    assert body["error"]["code"] == "not_found"
+
+
+async def test_a_short_id_that_is_whole_is_found(sidecar: Sidecar) -> None:
+    sidecar.life("s").turn()
+    await sidecar.settle()
+    assert (await sidecar.get("/api/v1/sessions/s"))["session_id"] == "s"
+    forget(sidecar, "s")
+    assert (await sidecar.get("/api/v1/sessions/s"))["session_id"] == "s"
+
+
+async def test_turns_are_limited_to_the_newest(sidecar: Sidecar) -> None:
+    life = sidecar.life()
+    for _ in range(5):
+        life.turn()
+    await sidecar.settle()
+    body = await sidecar.get(f"/api/v1/sessions/{ID}/turns?limit=2")
+    assert [turn["turn_id"].split("-")[0] for turn in body["turns"]] == ["4", "5"]
+
+
+async def test_the_summary_counts_today_the_week_live_sessions_and_limits(sidecar: Sidecar) -> None:
+    today, before = sidecar.life("today"), sidecar.life("before", at=NOW - 3 * 86_400)
+    long_ago = sidecar.life("long ago", at=NOW - 30 * 86_400)
+    for life in (today, before, long_ago):
+        life.turn()
+    today.start()
+    window = LimitWindow(name="five_hour", used_ratio=0.5, resets_at=NOW + 60, status="allowed")
+    sidecar.hub.publish(
+        LimitsSeen(at=NOW, session_id="today", account="acc", billing="plan", windows=(window,))
+    )
+    await sidecar.settle()
+    forget(sidecar, "before")
+    body = await sidecar.get("/api/v1/summary")
+    assert body["today"]["turns"] == 1
+    assert body["week"]["turns"] == 2
+    assert body["week"]["cost_usd"] == pytest.approx(2 * body["today"]["cost_usd"])
+    assert body["week"]["cost_complete"] is True
+    assert body["live"]["states"]["thinking"] == 1
+    assert body["limits"]["acc"]["windows"]["five_hour"]["used_ratio"] == 0.5
+    assert body["limits"]["acc"]["billing"] == "plan"
+    assert body["history_problem"] is None
+
+
+async def test_a_gap_makes_totals_incomplete(sidecar: Sidecar) -> None:
+    sidecar.life().turn()
+    sidecar.hub.publish(
+        GapFound(at=sidecar.now, session_id=ID, exchange_id="9-9", reason="restart", unseen_bytes=7)
+    )
+    await sidecar.settle()
+    body = await sidecar.get("/api/v1/summary")
+    assert body["today"]["cost_complete"] is False
+    assert body["today"]["unobserved"] == {"exchanges": 1, "bytes": 7}
+    gaps = await sidecar.get("/api/v1/gaps")
+    assert gaps["total"] == {"exchanges": 1, "bytes": 7}
+    assert [(gap["session_id"], gap["reason"]) for gap in gaps["gaps"]] == [(ID, "restart")]
+    sidecar.now += 5 * 86_400
+    assert (await sidecar.get("/api/v1/gaps?days=2"))["gaps"] == []
+
+
+async def test_metrics_are_scraped(sidecar: Sidecar) -> None:
+    sidecar.life().turn()
+    answer = await sidecar.client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8"
+    assert f'clauditor_turns_total{{model="{MODEL}"}} 1.0' in answer.text
+
+
+async def test_names_from_outside_never_break_the_json(sidecar: Sidecar) -> None:
+    life = sidecar.life()
+    life.answer(life.start(project="lone \ud800 surrogate"))
+    await sidecar.settle()
+    sidecar.life("another").turn()
+    await sidecar.settle()
+    shots = {shot["session_id"]: shot for shot in (await sidecar.get("/api/v1/sessions"))["sessions"]}
+    assert shots[ID]["project"].startswith("lone ")
+    assert sidecar.store.load_session("another") is not None
+
+
+async def test_the_live_view_goes_on_when_the_history_is_broken(sidecar: Sidecar, tmp_path: Path) -> None:
+    sidecar.life().turn()
+    await sidecar.settle()
+    sidecar.store.writer.is_sound = False
+    body = await sidecar.get("/api/v1/sessions")
+    assert [shot["session_id"] for shot in body["sessions"]] == [ID]
+    assert body["history_problem"]
+    body = await sidecar.get(f"/api/v1/sessions/{ID}")
+    assert body["recent_turns"] is None
+    body = await sidecar.get("/api/v1/summary")
+    assert body["today"] is None
+    assert body["live"]["sessions"] == 1
+    for path in (f"/api/v1/sessions/{ID}/turns", "/api/v1/gaps"):
+        assert (await sidecar.get(path, status=503))["error"]["code"] == "history_unavailable"
+
+
+async def test_an_error_of_ours_is_told_without_details_and_counted(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> None:
+        raise sqlite3.Warning("secret detail")
+
+    monkeypatch.setattr(sidecar.hub, "limits", broken)
+    answer = await sidecar.client.get("/api/v1/summary")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert 'clauditor_internal_errors_total{part="api"} 1.0' in sidecar.metrics.render().decode()
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/", "/api/v1/sessions/", "/api/v1/sessions/a/b"])
+async def test_an_unknown_path_is_a_404_with_a_sentence(sidecar: Sidecar, path: str) -> None:
+    body = await sidecar.get(path, status=404)
+    assert body["error"]["message"].endswith("/api/v1/openapi.json lists what there is.")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_nothing_but_reading_is_answered(sidecar: Sidecar, method: str) -> None:
+    for endpoint in ENDPOINTS:
+        answer = await sidecar.client.request(method, endpoint.path.replace("{id}", ID))
+        assert answer.status_code == 405, endpoint.path
+
+
+async def test_heads_are_answered_without_a_body_and_end(sidecar: Sidecar) -> None:
+    sidecar.life().turn()
+    for endpoint in ENDPOINTS:
+        answer = await sidecar.client.head(endpoint.path.replace("{id}", ID))
+        assert (answer.status_code, answer.content) == (200, b""), endpoint.path
+
+
+async def test_openapi_describes_exactly_what_is_served(sidecar: Sidecar) -> None:
+    body = await sidecar.get("/api/v1/openapi.json")
+    assert body["openapi"] == "3.1.0"
+    assert set(body["paths"]) == {endpoint.path for endpoint in ENDPOINTS}
+    sidecar.life().turn()
+    await sidecar.settle()
+    for path, operations in body["paths"].items():
+        if path == "/api/v1/stream":
+            continue
+        answer = await sidecar.client.get(path.replace("{id}", ID))
+        assert answer.status_code == 200, path
+        assert (
+            answer.headers["content-type"].split(";")[0] in operations["get"]["responses"]["200"]["content"]
+        )
+        for parameter in operations["get"]["parameters"]:
+            if parameter["in"] == "query":
+                allowed = parameter["schema"].get("enum", [parameter["schema"].get("maximum", "x")])[0]
+                answer = await sidecar.client.get(
+                    path.replace("{id}", ID), params={parameter["name"]: allowed}
+                )
+                assert answer.status_code == 200, (path, parameter)
+    assert json.dumps(body)

@@ -1,0 +1,114 @@
+"""A sidecar that says what a test tells it to, a clock that a test moves, and the screen on top of both."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC
+from typing import Any
+
+from textual.pilot import Pilot
+
+from clauditor.errors import ClauditorError
+from clauditor.ui.top.app import TopApp
+from ui import afternoon
+
+Message = tuple[str, str | None, Mapping[str, Any]]
+
+
+class ScriptedSidecar:
+    """Streams the messages of `say`; `hang_up` ends the stream, and `answers` are what it is asked for."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self.is_away = False
+        self.turn_reads = 0
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
+
+    def say(self, *sessions: Mapping[str, Any], full: bool = False, removed: tuple[str, ...] = ()) -> None:
+        data = {"full": full, "sessions": list(sessions), "removed": list(removed), "totals": {}}
+        self._queue.put_nowait(("snapshot", "1", data))
+
+    def hang_up(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def astream(self) -> AsyncIterator[Message]:
+        self.streams += 1
+        if self.is_away:
+            raise ClauditorError("Clauditor does not run here; start it: clauditor up.")
+        while (message := await self._queue.get()) is not None:
+            yield message
+
+    def summary(self) -> Mapping[str, Any]:
+        return {"today": {"cost_usd": 38.4, "cost_complete": True}}
+
+    def session(self, session_id: str) -> Mapping[str, Any]:
+        return {"side_calls_by_name": [{"name": "title", "calls": 3, "cost_usd": 0.02}]}
+
+    def turns(self, session_id: str) -> list[Mapping[str, Any]]:
+        self.turn_reads += 1
+        return list(afternoon.turns())
+
+
+class Clock:
+    """Wall time that stands still unless a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = afternoon.NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stage:
+    """The running screen and the strings it shows."""
+
+    def __init__(self, app: TopApp, sidecar: ScriptedSidecar, clock: Clock, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.sidecar = sidecar
+        self.clock = clock
+        self.pilot = pilot
+        self.should_stop = False
+
+    def text(self) -> str:
+        """What the terminal would show, line by line."""
+        width, height = self.app.size
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text for strip in strips[:height]) if width else ""
+
+    def rows(self) -> list[str]:
+        return [session.session_id for session in self.app.board.rows]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = 10) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.text()}"
+            await self.pilot.pause(0.02)
+
+    async def shows(self, text: str) -> None:
+        await self.until(lambda: text in self.text(), f"{text!r} on the screen")
+
+    async def hides(self, text: str) -> None:
+        await self.until(lambda: text not in self.text(), f"{text!r} gone from the screen")
+
+
+@asynccontextmanager
+async def staged(width: int = 80, height: int = 24, *, proxy_url: str | None = None) -> AsyncIterator[Stage]:
+    sidecar, clock = ScriptedSidecar(), Clock()
+    stages: list[Stage] = []
+    app = TopApp(
+        sidecar,
+        clock=clock,
+        zone=lambda _: UTC,
+        proxy_url=proxy_url,
+        should_stop=lambda: any(stage.should_stop for stage in stages),
+    )
+    async with app.run_test(size=(width, height)) as pilot:
+        stages.append(Stage(app, sidecar, clock, pilot))
+        yield stages[0]

@@ -1,0 +1,270 @@
+"""The live screen, driven by keys and by what its sidecar says."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+from textual.geometry import Region
+
+from clauditor.ui.top.lines import LineArea
+from clauditor.ui.top.story import StoryScreen
+from clauditor.ui.top.table import SessionTable
+from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.header import Spend
+from clauditor.ui.views.screen import plain_text, screen
+from clauditor.ui.views.snapshot import session_view
+from ui import afternoon
+from ui.hostile import HOSTILE, is_harmless
+from ui.stage import Stage, staged
+
+WEBSHOP, INFRA, ORDERS = "5f0c2a11-aaaa", "77aa0b32-bbbb", "0be1d7c4-cccc"
+
+
+async def filled(stage: Stage) -> None:
+    stage.sidecar.say(*afternoon.with_signals(), full=True)
+    await stage.shows("rewrite README")
+    await stage.shows("today ~$38.40")
+
+
+async def test_screen_says_what_once_says() -> None:
+    async with staged(80, 24) as stage:
+        await filled(stage)
+        sessions = [session_view(shot) for shot in afternoon.with_signals()]
+        once = plain_text(screen(sessions, Spend(today_usd=38.4), Scene(now=afternoon.NOW, zone=UTC), 80))
+        shown = [line.rstrip() for line in stage.text().replace("›", " ").splitlines()]
+        assert shown[: len(once.splitlines()) - 1] == once.splitlines()[:-1]
+
+
+async def test_arrows_move_the_selection_and_the_pane_follows() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.shows("── webshop: fix login test")
+        await stage.press("down", "j")
+        await stage.shows("── orders-api: migrate db")
+        await stage.press("k", "home", "up")
+        await stage.shows("── webshop: fix login test")
+        await stage.press("end")
+        await stage.shows("── mobile: push tokens")
+
+
+async def test_selection_follows_the_session_not_the_row() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("down")
+        assert stage.app.board.selected_id == INFRA
+        stage.clock.now += 10
+        shot = next(shot for shot in afternoon.with_signals() if shot["session_id"] == INFRA)
+        stage.sidecar.say(shot | {"attention": 1, "state_since": stage.clock.now})
+        await stage.until(lambda: stage.rows()[-1] == INFRA, "the calm one goes last")
+        assert stage.app.board.selected_id == INFRA
+        await stage.shows("── infra: drift check")
+
+
+async def test_rows_keep_their_place_for_three_seconds_after_a_key() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        stage.clock.now += 60
+        await stage.press("down")
+        before = stage.rows()
+        stage.clock.now += 2.9
+        stage.sidecar.say(afternoon.snapshot(ORDERS, label="urgent now", attention=5000))
+        await stage.shows("urgent now")
+        assert stage.rows() == before
+        stage.clock.now += 0.2
+        await stage.until(lambda: stage.rows()[0] == ORDERS, "the urgent one goes first")
+
+
+async def test_enter_shows_agents_tools_and_calls_and_escape_goes_back() -> None:
+    async with staged(100, 50) as stage:
+        await filled(stage)
+        await stage.press("enter")
+        await stage.shows("attempt 1: 529 overloaded (overloaded_error)")
+        for expected in ("├ Explore", "TOOLS Bash 12 (2 failed)", "── prompt 2 ──", "SIDE  title 3 (~$0.02)"):
+            assert expected in stage.text()
+        stage.sidecar.say(afternoon.snapshot(WEBSHOP, project="webshop", label="renamed since"))
+        await stage.shows("webshop: renamed since")
+        await stage.until(lambda: stage.sidecar.turn_reads >= 2, "calls are read again after a change")
+        await stage.press("escape")
+        await stage.shows("rewrite README")
+        assert not isinstance(stage.app.screen, StoryScreen)
+
+
+async def test_find_narrows_and_escape_shows_all_again() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("slash", *"state:bash")
+        await stage.hides("rewrite README")
+        await stage.shows("migrate db")
+        await stage.press("enter")
+        await stage.shows("find: 1 of 33, Esc all")
+        await stage.press("escape")
+        await stage.shows("rewrite README")
+        # A key typed into the find line is text, not a command.
+        await stage.press("slash", "q", "s")
+        assert stage.app.is_running
+        assert stage.app.board.sort == "attention"
+
+
+async def test_view_sort_unfold_and_freeze() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("v")
+        await stage.shows("WRITE")
+        assert stage.rows()[0] == "e21f9a00-dddd"
+        await stage.press("s")
+        await stage.shows("sort: context")
+        await stage.press("e")
+        await stage.until(lambda: len(stage.rows()) == 33, "all 33 sessions are rows")
+        await stage.press("e")
+        await stage.until(lambda: len(stage.rows()) == 6, "six rows are left")
+        await stage.press("space")
+        await stage.shows("frozen since 14:32")
+        stage.sidecar.say(afternoon.snapshot(WEBSHOP, label="changed meanwhile"))
+        stage.clock.now += 5
+        await stage.pilot.pause(0.4)
+        assert "changed meanwhile" not in stage.text()
+        await stage.press("space")
+        await stage.shows("changed meanwhile")
+
+
+async def test_copy_hands_the_id_to_the_clipboard() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("y")
+        assert stage.app.clipboard == WEBSHOP
+
+
+async def test_help_names_every_key_that_is_bound() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("question_mark")
+        await stage.shows("KEYS")
+        for key in ("arrows, j k", "Enter", "/", "Esc", "s ", "v ", "e ", "y ", "space", "q "):
+            assert f" {key}" in stage.text()
+        await stage.press("q")
+        await stage.hides("KEYS")
+        assert stage.app.is_running
+
+
+async def test_lost_connection_is_said_and_healed() -> None:
+    async with staged() as stage:
+        await stage.shows("connecting")
+        await filled(stage)
+        stage.sidecar.is_away = True
+        stage.sidecar.hang_up()
+        await stage.shows("no connection since 14:32:08, trying again")
+        assert "rewrite README" in stage.text()
+        stage.sidecar.is_away = False
+        stage.sidecar.say(afternoon.snapshot("fresh", label="after the gap"), full=True)
+        await stage.shows("after the gap")
+        await stage.hides("no connection")
+        assert "rewrite README" not in stage.text()
+
+
+async def test_without_sessions_the_screen_says_what_to_do() -> None:
+    async with staged(proxy_url="http://127.0.0.1:10000") as stage:
+        stage.sidecar.say(full=True)
+        await stage.shows("No session seen yet")
+        await stage.shows("Listening on http://127.0.0.1:10000")
+        stage.sidecar.say(afternoon.snapshot("first", label="here we go"))
+        await stage.shows("here we go")
+        await stage.hides("No session seen yet")
+
+
+async def test_removed_sessions_leave_and_the_neighbour_is_selected() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("down")
+        stage.sidecar.say(removed=(INFRA,))
+        await stage.hides("drift check")
+        assert stage.app.board.selected_id == ORDERS
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60), (20, 4)])
+async def test_every_size_fits(width: int, height: int) -> None:
+    async with staged(width, height) as stage:
+        stage.sidecar.say(*afternoon.with_signals(), full=True)
+        await stage.until(lambda: len(stage.rows()) == 6, "six rows")
+        await stage.press("down")
+        lines = stage.text().split("\n")
+        assert len(lines) == height
+        if height > 4:
+            assert "infra" in stage.text()
+
+
+async def test_hostile_strings_never_reach_the_screen() -> None:
+    async with staged(120, 60) as stage:
+        shots = [
+            afternoon.snapshot(
+                f"id{index}\x1b[31m", label=text, project=text, branch=text, state=text, attention=300
+            )
+            for index, text in enumerate(HOSTILE)
+        ]
+        stage.sidecar.say(*shots, full=True)
+        await stage.until(lambda: len(stage.rows()) == len(HOSTILE), "a row for each")
+        await stage.shows("[bold red]markup")
+        for _ in HOSTILE:
+            assert all(is_harmless(line) for line in stage.text().split("\n"))
+            await stage.press("down")
+        await stage.press("enter")
+        assert all(is_harmless(line) for line in stage.text().split("\n"))
+
+
+async def test_an_update_repaints_only_the_lines_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(120, 50) as stage:
+        shots = [
+            afternoon.snapshot(f"s{index:03}", label=f"job {index}", attention=300, state="thinking")
+            for index in range(200)
+        ]
+        stage.sidecar.say(*shots, full=True)
+        await stage.shows("job 20")
+        painted: list[tuple[str | None, Region]] = []
+        refresh = LineArea.refresh
+
+        def counting(self: LineArea, *regions: Region, **how: bool) -> LineArea:
+            painted.extend((self.id, region) for region in regions)
+            return refresh(self, *regions, **how)
+
+        monkeypatch.setattr(LineArea, "refresh", counting)
+        stage.clock.now += 0.3  # under a second: no duration on the screen moves
+        stage.sidecar.say(shots[3] | {"label": "changed now"})
+        await stage.shows("changed now")
+        rows = [region.y for name, region in painted if name == "table"]
+        assert set(rows) == {3}
+
+
+async def test_two_hundred_rows_scroll_with_the_selection() -> None:
+    async with staged(80, 24) as stage:
+        shots = [
+            afternoon.snapshot(f"s{index:03}", label=f"job {index:03}", attention=300) for index in range(200)
+        ]
+        stage.sidecar.say(*shots, full=True)
+        await stage.shows("job 000")
+        await stage.press("end")
+        await stage.shows("job 199")
+        await stage.press("home")
+        await stage.shows("job 000")
+        assert stage.app.query_one(SessionTable).scroll_offset.y == 0
+
+
+async def test_click_selects_a_row() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.pilot.click("#table", offset=(10, 2))
+        await stage.until(lambda: stage.app.board.selected_id == ORDERS, "the third row is selected")
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_quit(key: str) -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press(key)
+        await stage.until(lambda: not stage.app.is_running, "the screen is gone")
+
+
+async def test_the_screen_ends_when_it_is_told_to() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        stage.should_stop = True
+        await stage.until(lambda: not stage.app.is_running, "the screen is gone")

@@ -1,0 +1,138 @@
+"""The screen in a real terminal (tmux), on an API over a real socket."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clauditor.text import width as cells
+from ui import afternoon
+from ui.hostile import HOSTILE, is_harmless
+from ui.pretend_api import TOKEN, PretendApi, pretend_api
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+DEADLINE_SECONDS = 20.0
+
+
+class Terminal:
+    """A tmux server of its own with one pane."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = str(socket)
+
+    def tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", self._socket, "-f", "/dev/null", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        return done.stdout
+
+    def start(self, command: str, width: int, height: int) -> None:
+        # The shell stays, so that what the program leaves behind can be read.
+        self.tmux("new-session", "-d", "-x", str(width), "-y", str(height), "env -u PS1 sh")
+        self.tmux("send-keys", f"PS1='left$ '; clear; {command}", "Enter")
+
+    def press(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def until(self, condition: Callable[[str], bool], what: str) -> str:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition(shown := self.screen()):
+            assert time.monotonic() < deadline, f"never seen: {what}\n{shown}"
+            time.sleep(0.05)
+        return shown
+
+    def shows(self, text: str) -> str:
+        return self.until(lambda shown: text in shown, text)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    running = Terminal(tmp_path / "tmux")
+    yield running
+    running.tmux("kill-server")
+
+
+@pytest.fixture
+def api() -> Iterator[PretendApi]:
+    with pretend_api(afternoon.with_signals()) as running:
+        yield running
+
+
+def command(tmp_path: Path, api: PretendApi, **environ: str) -> str:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    (data_dir / "token").write_text(TOKEN, encoding="utf-8")
+    words = [sys.executable, "-P", "-m", "clauditor", "top", "--data-dir", str(data_dir), "--url", api.url]
+    given = {"LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[3]), "HOME": str(tmp_path)} | environ
+    return f"env -u COLUMNS -u LINES {shlex.join(f'{name}={value}' for name, value in given.items())} {shlex.join(words)}"
+
+
+def test_screen_runs_takes_keys_and_leaves_the_terminal_clean(
+    terminal: Terminal, api: PretendApi, tmp_path: Path
+) -> None:
+    terminal.start(command(tmp_path, api), 80, 24)
+    shown = terminal.shows("push tokens")
+    assert "today ~$38.40" in terminal.shows("today")
+    assert len(shown.rstrip("\n").split("\n")) == 24
+    api.say(afternoon.snapshot("5f0c2a11-aaaa", project="webshop", label="told just now", attention=990))
+    terminal.shows("told just now")
+    terminal.press("j", "Enter")
+    terminal.shows("prompt 3")
+    terminal.press("Escape")
+    terminal.shows("told just now")
+    terminal.press("q")
+    left = terminal.shows("left$")
+    assert "told just now" not in left
+    assert "Traceback" not in left
+
+
+def test_without_colours_everything_is_still_said(
+    terminal: Terminal, api: PretendApi, tmp_path: Path
+) -> None:
+    terminal.start(command(tmp_path, api, NO_COLOR="1"), 80, 24)
+    terminal.shows("push tokens")
+    coloured = terminal.tmux("capture-pane", "-p", "-e")
+    # Greys only: red, green and blue of every colour are equal.
+    for code in {part for part in coloured.replace("m", ";").split("\x1b[") if ";2;" in part}:
+        numbers = code.split(";2;")[1].split(";")[:3]
+        assert len(set(numbers)) == 1, code
+    shown = terminal.screen()
+    assert "!!›webshop" in shown
+    assert "approve" in shown
+
+
+def test_hostile_labels_do_nothing_to_the_terminal(terminal: Terminal, tmp_path: Path) -> None:
+    labels = [text.replace("\ud800", "") for text in HOSTILE]  # no JSON can carry a lone surrogate as UTF-8
+    shots = [afternoon.snapshot(f"id-{index}", label=label) for index, label in enumerate(labels)]
+    with pretend_api(shots) as api:
+        terminal.start(command(tmp_path, api), 100, 40)
+        shown = terminal.shows("[bold red]markup")
+        assert all(is_harmless(line) for line in shown.split("\n"))
+        assert "owned" not in terminal.tmux("display-message", "-p", "#{pane_title}")
+        # Wide characters and marks have not pushed the columns out of line.
+        rows = [line for line in shown.split("\n") if "your turn" in line and "cache cold" in line]
+        assert len(rows) == len(HOSTILE)
+        assert len({cells(line[: line.index("your turn")]) for line in rows}) == 1
+
+
+def test_a_signal_ends_the_screen_and_gives_the_terminal_back(
+    terminal: Terminal, api: PretendApi, tmp_path: Path
+) -> None:
+    terminal.start(f"{command(tmp_path, api)} & echo $! > {tmp_path / 'pid'}; fg", 80, 24)
+    terminal.shows("push tokens")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    left = terminal.shows("left$")
+    assert "push tokens" not in left
+    assert terminal.tmux("display-message", "-p", "#{alternate_on}").strip() == "0"

@@ -1,0 +1,161 @@
+"""STATE, WHY, CACHE and names: what a row says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clauditor.text import width
+from clauditor.ui.views import words
+from clauditor.ui.views.session import SessionView
+from clauditor.ui.views.snapshot import model_name, session_view, tool_name
+from ui.afternoon import NOW, SONNET, agent, cache, context, running, snapshot, tools, verdict
+
+
+def view(**fields: Any) -> SessionView:
+    return session_view(snapshot("5f0c2a11-aaaa", **fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "why"),
+    [
+        (
+            {"waiting_for": "approval", "tools": tools(running("Bash", 5))},
+            "approve",
+            "needs your ok: Bash",
+        ),
+        (
+            {"waiting_for": "approval", "tools": tools(running("ExitPlanMode", 5))},
+            "approve",
+            "shows you its plan",
+        ),
+        ({"waiting_for": "question"}, "asks you", "asks a question"),
+        ({"waiting_for": "prompt"}, "your turn", "answer complete"),
+        ({"waiting_for": "prompt", "stop_reason": "max_tokens"}, "your turn", "stopped: max_tokens"),
+        ({"waiting_for": "background"}, "waits", "background work"),
+        ({"waiting_for": None}, "waits", ""),
+        ({"state": "thinking", "turns": 12}, "thinking", "call 12"),
+        ({"state": "streaming"}, "writing", "61 tokens/s"),
+        ({"state": "tool", "tools": tools(running("Bash", 3, "pytest"))}, "Bash", "pytest"),
+        (
+            {
+                "state": "tool",
+                "tools": tools(running("mcp__jira__search", 3), running("Read", 1), running("Read", 1)),
+            },
+            "jira.search",
+            "jira.search, Read x2",
+        ),
+        ({"state": "tool", "tools": tools()}, "tool", "call 12"),
+        ({"state": "retrying", "retry": {"attempt": 4, "status": 529}}, "retry 4", "529 overloaded"),
+        ({"state": "retrying", "retry": {"attempt": 2, "status": 503}}, "retry 2", "503 server error"),
+        ({"state": "retrying", "retry": {"attempt": 2, "status": 200}}, "retry 2", "answer broke off"),
+        ({"state": "retrying", "retry": {"attempt": 2, "status": None}}, "retry 2", "connection broke"),
+        ({"state": "retrying", "retry": None}, "retry", "connection broke"),
+        ({"state": "stalled"}, "stalled", "no bytes arrive"),
+        ({"state": "idle"}, "idle", "end_turn"),
+        ({"state": "ended", "stop_reason": None}, "ended", ""),
+        ({"state": "something new"}, "something new", "call 12"),
+    ],
+)
+def test_state_and_why(fields: dict[str, Any], state: str, why: str) -> None:
+    session = view(**fields)
+    assert words.state_word(session) == state
+    assert words.why(session, NOW) == why
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"verdict": verdict("act", "loop: same call x6")}, "loop: same call x6"),
+        ({"verdict": verdict("ok", "all is well")}, "answer complete"),
+        ({"model": {"requested": "claude-opus-5-5", "served": SONNET}}, "sonnet, asked opus"),
+        (
+            {"model": {"requested": "claude-opus-5-5", "served": "claude-opus-5-1"}},
+            "opus-5.1, asked opus-5.5",
+        ),
+        ({"signals": [{"name": "x", "summary": "from a signal"}]}, "from a signal"),
+        ({"context": context(0.93, left=4)}, "compacts ~4 calls"),
+        ({"context": context(0.93, left=1)}, "compacts ~1 call"),
+        ({"context": context(0.98, left=0)}, "compacts now"),
+        ({"context": context(0.93)}, "context nearly full"),
+        ({"cache": cache(NOW - 1)}, "cache cold"),
+        ({"cache": cache(NOW - 1, rebuild_cost_usd=2.264)}, "cache cold: +~$2.26"),
+        (
+            {"cache": cache(NOW + 9, last_miss={"cause": "tools_changed", "at": NOW - 60})},
+            "cache: tools changed",
+        ),
+        ({"cache": cache(NOW + 9, last_miss={"cause": "cold_start", "at": NOW - 60})}, "answer complete"),
+        ({"agents": [agent(), agent("a", "Explore", state="tool")]}, "1 agent at work"),
+    ],
+)
+def test_why_says_the_most_pressing_thing(fields: dict[str, Any], why: str) -> None:
+    assert words.why(view(**fields), NOW) == why
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_in", "cell"),
+    [
+        ("waiting", 168, "2:48"),
+        ("waiting", 3500, "58:20"),
+        ("waiting", 0, "cold"),
+        ("streaming", 20, "warm"),
+        ("thinking", -5, "cold"),
+        ("tool", 250, "warm"),
+        ("tool", 90, "1:30"),
+    ],
+)
+def test_cache_counts_down_only_while_nothing_refreshes_it(state: str, expires_in: float, cell: str) -> None:
+    assert words.cache_cell(view(state=state, cache=cache(NOW + expires_in)), NOW) == cell
+
+
+def test_cache_that_is_unknown_is_a_dash() -> None:
+    assert words.cache_cell(view(cache={"state": None, "expires_at": None}), NOW) == "-"
+
+
+@pytest.mark.parametrize("level", [None, "ok", "watch", "act"])
+def test_sign_is_the_verdict_and_never_invented(level: str | None) -> None:
+    session = view(state="stalled", verdict=None if level is None else verdict(level, "because"))
+    assert words.sign(session) == {"act": "!!", "watch": "! "}.get(level or "", "  ")
+
+
+@pytest.mark.parametrize(
+    ("project", "label", "cells", "shown"),
+    [
+        ("webshop", "fix login test", 23, ("webshop", "fix login test")),
+        ("a-very-long-project-name", "fix login test", 23, ("a-very-lo…", "fix login t…")),
+        ("a-very-long-project-name", "fix", 23, ("a-very-long-projec…", "fix")),
+        (None, "fix login test", 23, ("", "fix login test")),
+        ("webshop", None, 23, ("webshop", "5f0c2a11")),
+        (None, None, 23, ("", "5f0c2a11")),
+        ("日本語プロジェクト", "ログインのテストを直す", 23, ("日本語プ…", "ログインの…")),
+    ],
+)
+def test_label_keeps_twelve_cells(
+    project: str | None, label: str | None, cells: int, shown: tuple[str, str]
+) -> None:
+    found = words.name_cells(view(project=project, label=label), cells)
+    assert width(found[0]) + 1 + width(found[1]) <= cells
+    assert found == shown
+
+
+@pytest.mark.parametrize(
+    ("model_id", "name"),
+    [
+        ("claude-opus-5-5", "opus-5.5"),
+        ("claude-opus-5-5-20260901", "opus-5.5"),
+        ("claude-3-5-sonnet-20241022", "sonnet-3.5"),
+        ("claude-3-5-haiku-latest", "haiku-3.5"),
+        ("claude-sonnet-4-20250514", "sonnet-4"),
+        ("someone/else-7b", "someone/else-7b"),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_model_names(model_id: object, name: str | None) -> None:
+    assert model_name(model_id) == name
+
+
+def test_tool_names_of_servers() -> None:
+    assert tool_name("mcp__jira__search__all") == "jira.search__all"
+    assert tool_name("Bash") == "Bash"
