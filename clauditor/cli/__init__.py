@@ -78,6 +78,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
     except click.exceptions.Abort:
         sys.exit(130)  # 128 + SIGINT
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "clauditor"
+        click.echo(f"clauditor: {error.format_message()} See {where} --help.", err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

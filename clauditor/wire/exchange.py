@@ -6,7 +6,8 @@ Follows the Messages API as `wire.anthropic` reads it. Whatever comes, nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import codecs
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Literal
 
 from clauditor.model.events import MAIN_AGENT, Event
@@ -20,6 +21,7 @@ from clauditor.wire.reply import Reply
 __all__ = ["Exchange", "Limits", "Secrets"]
 
 _DEFAULT_LIMITS = Limits()
+_UTF8_SLICE_BYTES = 1 << 20  # a millisecond of work
 _MAX_EARLY_STEPS = 10_000  # chunks of an answer that waits for its request
 _Step = Callable[[Reply], list[Event]]
 
@@ -170,6 +172,8 @@ class Exchange:
             self._note(f"request_{self._decoder.stopped}")
             self._problems.add("request", self._decoder.stopped)
         else:
+            if not (yield from _is_utf8(data)):
+                self._problems.add("request", "not_utf8")
             call = yield from read_request(
                 data,
                 self._headers,
@@ -201,3 +205,18 @@ class Exchange:
     def _note(self, reason: str) -> None:
         if reason not in self.partial:
             self.partial.append(reason)
+
+
+def _is_utf8(data: bytearray) -> Generator[None, None, bool]:
+    """Whether text can be text. Where it is not, what can be read is read all the same."""
+    if data.isascii():
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), _UTF8_SLICE_BYTES):
+            decoder.decode(data[start : start + _UTF8_SLICE_BYTES])
+            yield
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

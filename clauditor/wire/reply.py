@@ -161,6 +161,7 @@ class Reply:
             self._partial.append(f"response_{self._decoder.stopped}")
         if self._sse.skipped_events:
             self._partial.append("event_too_long")
+            self._problems.add("event", "too_long")
 
     def _end(self, at: float, *, is_cut: bool = False) -> list[Event]:
         self.is_over = True

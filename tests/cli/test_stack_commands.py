@@ -190,7 +190,9 @@ def test_an_upstream_from_the_environment_alone_is_not_enough(cli: Cli) -> None:
 def test_wrong_options_exit_2(cli: Cli, arguments: list[str]) -> None:
     refused = cli("up", *arguments)
     assert refused.returncode == 2
-    assert refused.stderr.startswith("Usage: clauditor up")
+    assert refused.stderr.startswith("clauditor: ")
+    assert refused.stderr.endswith("See clauditor up --help.\n")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_the_sidecar_is_back_after_a_kill_and_nothing_else_changed(cli: Cli) -> None:

@@ -36,7 +36,10 @@ ANSWERS = {
         STREAM,
         START + b'event: message_delta\ndata: {"usage":{"output_tokens":5},"x":"\xff"}\n\n',
     ),
-    "deep nesting": (STREAM, START + b"data: " + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"\n\n"),
+    "deep nesting": (
+        STREAM,
+        START + b"event: content_block_delta\ndata: " + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"\n\n",
+    ),
     "a line of 100 MB": (STREAM, START + b"data: " + b"x" * 100_000_000 + b"\n\n"),
     "not json": ("application/json", b"<html>a gateway's page</html>"),
 }
@@ -48,7 +51,6 @@ REQUESTS = {
     "deep nesting": (b'{"model":"m","messages":' + b"[" * 50_000 + b"]" * 50_000 + b"}", {}),
     "truncated gzip": (gzip.compress(PLAIN * 100)[:60], {"content-encoding": "gzip"}),
     "lying encoding": (PLAIN, {"content-encoding": "zstd"}),
-    "numbers without end": (b'{"model":"m","max_tokens":' + b"9" * 5000 + b',"messages":[]}', {}),
     "a gzip bomb": (gzip.compress(b'{"model":"' + b"x" * 200_000_000 + b'"}'), {"content-encoding": "gzip"}),
 }
 
@@ -109,16 +111,14 @@ def test_a_senseless_answer_passes_and_is_counted(pair: Pair, client: httpx.Clie
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_senseless_request_passes_and_makes_no_session(pair: Pair, client: httpx.Client, name: str) -> None:
+def test_a_senseless_request_passes_and_is_counted(pair: Pair, client: httpx.Client, name: str) -> None:
     vendor, stack = pair
     pid = stack.status["sidecar"]["pid"]
     before, memory = malformed(stack), resident_mib(pid)
     body, headers = REQUESTS[name]
-    sessions = set(stack.sessions())
     client.post("/v1/messages", content=body, headers=headers)
     assert recorded(vendor, hashlib.sha256(body).hexdigest()).request_bytes == len(body)
     until(lambda: malformed(stack) > before, "a counted malformed input")
-    assert set(stack.sessions()) - sessions <= set(stack.sessions())
     assert stack.status["sidecar"]["pid"] == pid
     assert resident_mib(pid) - memory < 64
 
@@ -132,7 +132,7 @@ def test_headers_may_be_missing_or_nonsense(pair: Pair, client: httpx.Client) ->
     for headers in (
         {},
         {"x-claude-code-session-id": "../../etc/passwd"},
-        {"x-claude-code-session-id": "\x1b[31mred", "x-claude-code-agent-id": "a" * 9000},
+        {"x-claude-code-session-id": "\x9b31mred", "x-claude-code-agent-id": "a" * 9000},
         {"anthropic-beta": ",".join(["context-1m"] * 2000), "user-agent": "\x9b0m claude-cli/"},
         {"x-claude-code-prev-tool-durations": "Bash=-1;;=;Read=999999999999999999999;%zz=1"},
     ):

@@ -239,6 +239,7 @@ def test_an_oversize_event_is_skipped_and_marked() -> None:
     player = Player(limits=Limits(line_bytes=1000)).ask().stream(message_start() + huge + message_delta())
     player.answer(b"")
     assert player.exchange.partial == ["event_too_long"]
+    assert (player.one(Malformed).where, player.one(Malformed).reason) == ("event", "too_long")
     whole = message_start() + huge + text_block("x") + message_delta() + sse("message_stop")
     assert Player(limits=Limits(line_bytes=1000)).ask().stream(whole).one(AttemptFinished).usage.output == 42
 
@@ -281,3 +282,9 @@ def test_a_large_request_is_read_in_slices() -> None:
     found = list(Player().head().exchange.request_body(data, end=True, at=1.0))
     assert found.count(None) >= 5
     assert found.index(None) < len(found) - 1
+
+
+def test_a_request_that_is_no_utf8_is_counted_and_read_as_far_as_it_goes() -> None:
+    player = Player().head().send(b'{"model":"\xff","messages":[{"role":"user","content":"x"}]}')
+    assert (player.one(Malformed).where, player.one(Malformed).reason) == ("request", "not_utf8")
+    assert player.one(AttemptStarted).model == "unknown"
