@@ -107,6 +107,7 @@ def run_client(scenario: dict[str, Any], url: str, project: Path, prompt: str) -
     }
     if scenario.get("hints", True):
         env["CLAUDE_CODE_GATEWAY_HINT_HEADERS"] = "1"
+    env |= scenario.get("env", {})
     done = subprocess.run(
         [
             scenario["client"],
