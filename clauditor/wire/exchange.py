@@ -172,8 +172,7 @@ class Exchange:
             self._note(f"request_{self._decoder.stopped}")
             self._problems.add("request", self._decoder.stopped)
         else:
-            if not (yield from _is_utf8(data)):
-                self._problems.add("request", "not_utf8")
+            is_utf8 = yield from _is_utf8(data)
             call = yield from read_request(
                 data,
                 self._headers,
@@ -186,6 +185,8 @@ class Exchange:
             if call is None:
                 self._note("request_unreadable")
                 self._problems.add("request", "unreadable")
+            elif not is_utf8:
+                self._problems.add("request", "not_utf8")
         self._request_state = "read"
         if call is not None:
             self._origin = call.origin

@@ -65,6 +65,7 @@ def test_a_signal_reaches_the_client_as_if_nothing_stood_between(
         [sys.executable, "-P", "-m", "clauditor", "run", "sh", "-c", "echo ready; exec sleep 60"],
         env=cli_environ,
         stdout=subprocess.PIPE,
+        process_group=0,  # with its parent in another one it is no orphan, which SIGTSTP would not stop
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
