@@ -20,7 +20,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
 from clauditor.errors import ClauditorError
-from clauditor.model.events import Event
+from clauditor.model.events import Event, GapFound
 from clauditor.pb.ext_proc_pb2 import HeaderMap, ProcessingRequest, ProcessingResponse
 from clauditor.wire.exchange import Exchange
 from clauditor.wire.identity import Secrets
@@ -79,17 +79,19 @@ class ExtProc:
         is_broken = is_whole = False
         try:
             async for message in messages:
-                try:
-                    if exchange is None:
-                        exchange = self._open(message)
-                    if is_broken:
-                        continue
-                    is_whole = await self._feed(exchange, message)
-                except Exception:  # our fault, not the client's: stop looking, go on draining
-                    is_broken = True
-                    counters.internal_errors += 1
-                    log.exception("an exchange is no longer observed")
-                if is_whole or (is_broken and _ends_response(message)):
+                if is_broken:
+                    is_whole = _ends_response(message)
+                else:
+                    try:
+                        if exchange is None:
+                            exchange = self._open(message)
+                        is_whole = await self._feed(exchange, message)
+                    except Exception:  # our fault, not the client's: stop looking, go on draining
+                        is_broken = True
+                        is_whole = _ends_response(message)
+                        counters.internal_errors += 1
+                        log.exception("an exchange is no longer observed")
+                if is_whole:
                     return
         finally:
             counters.open -= 1
@@ -145,8 +147,20 @@ class ExtProc:
         return Exchange(exchange_id, secrets=self._secrets)
 
     def _close(self, exchange: Exchange) -> None:
+        """The copy ended: say what is left to say, and what of a call was not understood."""
         try:
-            self._tell(exchange.closed(at=self._now()))
+            at = self._now()
+            self._tell(exchange.closed(at=at))
+            if exchange.is_watched and exchange.partial:
+                self._publish(
+                    GapFound(
+                        at=at,
+                        session_id=exchange.session_id or "",
+                        exchange_id=exchange.exchange_id,
+                        reason=exchange.partial[0],
+                        unseen_bytes=exchange.request_bytes + exchange.response_bytes,
+                    )
+                )
         except Exception:
             self.counters.internal_errors += 1
             log.exception("the end of a cut exchange was lost")

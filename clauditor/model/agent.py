@@ -17,6 +17,7 @@ WaitingFor = Literal["approval", "question", "prompt", "background"]
 SAME_TURN_SECONDS: Final = 900.0  # a resend of the same messages later than this is a new call
 RETRY_SILENCE_SECONDS: Final = 60.0  # the client's longest back-off is about 34 s
 IDLE_SECONDS: Final = 900.0
+MAX_UNANSWERED: Final = 8  # calls of one agent that may be retried side by side
 
 # Tools that are nothing but a dialog with the person: their call is the wait.
 _DIALOGS: Final[dict[str, WaitingFor]] = {"AskUserQuestion": "question", "ExitPlanMode": "approval"}
@@ -78,6 +79,7 @@ class Call:
     started_at: float
     prompt_id: str | None = None
     request_bytes: int = 0
+    message_count: int = 0
     long_context: bool = False
     cache_ttl_seconds: int | None = None
     responded_at: float | None = None
@@ -88,13 +90,14 @@ class Call:
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """The agent's newest turn: attempts with the same messages belong to it until one is answered."""
+    """A call that the user would count: attempts with the same messages belong to it until one is answered."""
 
     turn_id: str
     messages: Unkept = field(compare=False)
     started_at: float
     attempts: int = 1
     answered: bool = False
+    ended_at: float | None = None
     failed_status: int | None = None
     will_retry: bool = False
 
@@ -109,6 +112,7 @@ class ToolCall:
     target: str | None
     called_at: float
     input_bytes: int
+    message_count: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class Agent:
     bill: Bill = field(default_factory=Bill)
     stop_reason: str | None = None
     turn: Turn | None = None
+    unanswered: list[Turn] = field(default_factory=list)
     ended_turn_at: float | None = None
     open: dict[str, Call] = field(default_factory=dict)
     running: dict[str, ToolCall] = field(default_factory=dict)
@@ -138,20 +143,16 @@ class Agent:
 
     def start(self, event: AttemptStarted) -> Call:
         """Open an attempt; it belongs to the newest turn if that one has the same messages and no answer."""
-        turn = self.turn
-        if (
-            turn is not None
-            and turn.messages.digest == event.messages_digest
-            and not turn.answered
-            and event.at - (self.ended_turn_at or turn.started_at) <= SAME_TURN_SECONDS
-        ):
+        turn = self._turn_of(event)
+        if turn is not None:
             turn.attempts += 1
         else:
             turn = Turn(
                 turn_id=event.exchange_id, messages=Unkept(event.messages_digest), started_at=event.at
             )
-            self.turn = turn
             self.turns += 1
+            self.unanswered = [*self.unanswered, turn][-MAX_UNANSWERED:]
+        self.turn = turn
         self.attempts += 1
         self.requested = event.model
         call = Call(
@@ -162,6 +163,7 @@ class Agent:
             started_at=event.at,
             prompt_id=event.prompt_id,
             request_bytes=event.request_bytes,
+            message_count=event.message_count,
             long_context=event.long_context,
             cache_ttl_seconds=event.cache_ttl_seconds,
         )
@@ -171,18 +173,41 @@ class Agent:
     def close(self, call: Call, at: float, failure: AttemptFailed | None) -> None:
         """An attempt ended, with an answer or by `failure`."""
         self.ended_turn_at = at
-        # Results of tools called before this request came with it, or never will.
-        for tool_use_id in [key for key, tool in self.running.items() if tool.called_at < call.started_at]:
-            del self.running[tool_use_id]
-        if self.turn is None or self.turn.turn_id != call.turn_id:
+        self._drop_tools(call, is_broken=failure is not None)
+        turn = next((turn for turn in self.unanswered if turn.turn_id == call.turn_id), None)
+        if turn is None:
             return
+        turn.ended_at = at
         if failure is None:
+            turn.answered = True
+            turn.will_retry = False
+            self.unanswered.remove(turn)
+        else:
+            turn.failed_status = failure.status
+            turn.will_retry = failure.kind in {"stream", "proxy"} or failure.status in _RETRYABLE
+
+    def forget_unanswered(self) -> None:
+        """What was under way was not seen to end: the next call begins a new turn."""
+        self.unanswered.clear()
+        if self.turn is not None:
             self.turn.answered = True
             self.turn.will_retry = False
-            return
-        self.running.clear()  # the client drops what a broken answer asked for
-        self.turn.failed_status = failure.status
-        self.turn.will_retry = failure.kind in {"stream", "proxy"} or failure.status in _RETRYABLE
+
+    def _turn_of(self, event: AttemptStarted) -> Turn | None:
+        """The turn that a request is a further attempt of: same messages, not answered, not long ago."""
+        for turn in self.unanswered:
+            since = event.at - (turn.ended_at or turn.started_at)
+            if turn.messages.digest == event.messages_digest and since <= SAME_TURN_SECONDS:
+                return turn
+        return None
+
+    def _drop_tools(self, call: Call, *, is_broken: bool) -> None:
+        """Forget tools whose results will never come: those of a broken answer, which the client throws away,
+        and those that the conversation of `call` went on without."""
+        for tool in list(self.running.values()):
+            is_passed_by = tool.message_count < call.message_count and tool.called_at < call.started_at
+            if is_passed_by or (is_broken and tool.exchange_id == call.exchange_id):
+                del self.running[tool.tool_use_id]
 
     def state_of(self, now: float) -> tuple[State, WaitingFor | None, float]:
         """What the agent is doing, for what it waits, and since when (Unix seconds)."""
@@ -225,8 +250,9 @@ class Agent:
         self.last_activity_at += seconds
         if self.ended_turn_at is not None:
             self.ended_turn_at += seconds
-        if self.turn is not None:
-            self.turn.started_at += seconds
+        for turn in {id(turn): turn for turn in (*self.unanswered, self.turn) if turn is not None}.values():
+            turn.started_at += seconds
+            turn.ended_at = None if turn.ended_at is None else turn.ended_at + seconds
         for tool in self.running.values():
             tool.called_at += seconds
         for call in self.open.values():

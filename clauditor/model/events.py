@@ -162,7 +162,7 @@ class AttemptFinished(Event):
     """
 
     model: str
-    usage: Usage
+    usage: Usage | None
     stop_reason: str | None = None
     message_id: str | None = None
     request_id: str | None = None

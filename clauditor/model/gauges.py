@@ -19,6 +19,7 @@ ONE_HOUR: Final = 3600
 
 _KEPT_GROWTHS: Final = 8
 _KEPT_RATIOS: Final = 32
+_FASTEST: Final = 2000.0  # tokens a second; above it the answer came in one heap, which tells no speed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,5 +124,6 @@ class RateGauge:
 
     def see(self, started_at: float, first_token_at: float | None, ended_at: float, output: int) -> None:
         self.ttft_seconds = None if first_token_at is None else max(0.0, first_token_at - started_at)
-        spent = None if first_token_at is None else ended_at - first_token_at
-        self.output_tokens_per_second = output / spent if spent and spent > 0 else None
+        spent = 0.0 if first_token_at is None else ended_at - first_token_at
+        speed = output / spent if spent > 0 else math.inf
+        self.output_tokens_per_second = speed if 0 < speed <= _FASTEST else None

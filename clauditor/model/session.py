@@ -136,9 +136,7 @@ class Session:
                     error_type=UNOBSERVED,
                 )
                 facts += self._attempt_ended(lost, book)
-            if agent.turn is not None:
-                agent.turn.answered = True
-                agent.turn.will_retry = False
+            agent.forget_unanswered()
         return facts
 
     def turning_points(self, now: float) -> list[float]:
@@ -164,7 +162,7 @@ class Session:
         self.entrypoint = event.entrypoint or self.entrypoint
         self.project = event.project or self.project
         self.branch = event.branch or self.branch
-        self.account = event.account or self.account
+        self.account = self.account or event.account  # the answer's organisation is the better word
         agent = self.tree.agent_of(event)
         if event.exchange_id in agent.open:
             return
@@ -213,7 +211,7 @@ class Session:
         agent.close(call, event.at, failure)
         usage, model = event.usage, event.model or call.model
         # An error status costs nothing; a broken answer cost something that was never told.
-        known = failure is None or (usage is None and failure.kind == "http")
+        known = usage is not None if failure is None else usage is None and failure.kind == "http"
         price = cost(usage, model, book, event.at) if usage is not None else Cost(None, complete=True)
         complete = known and price.complete
         for tokens, bill in ((self.tokens, self.bill), (agent.tokens, agent.bill)):
@@ -239,8 +237,10 @@ class Session:
             self.cache.refresh(usage, call.responded_at or event.at, call.cache_ttl_seconds)
         if isinstance(event, AttemptFinished):
             self.stop_reason = event.stop_reason
-            self.cache.count(event.usage)
-            self.rate.see(call.started_at, call.first_token_at, event.at, event.usage.output)
+            if event.usage is not None:
+                self.cache.count(event.usage)
+            output = event.usage.output if event.usage is not None else 0
+            self.rate.see(call.started_at, call.first_token_at, event.at, output)
 
     def _aside_ended(self, event: SideCallFinished | Compacted, book: PriceBook) -> list[Fact]:
         usage = event.usage
@@ -277,6 +277,9 @@ class Session:
             target=event.target,
             called_at=event.at,
             input_bytes=event.input_bytes,
+            message_count=agent.open[event.exchange_id].message_count
+            if event.exchange_id in agent.open
+            else 0,
         )
         agent.running[event.tool_use_id] = tool
         self._tally(event.name).calls += 1

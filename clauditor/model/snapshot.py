@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from clauditor.model.agent import Agent, State, WaitingFor
+from clauditor.model.agent import IDLE_SECONDS, Agent, State, WaitingFor
 from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 
@@ -43,10 +43,11 @@ def session_state(session: Session, now: float) -> tuple[State, WaitingFor | Non
     at_work = [state for state in others if state[0] in _WORKING]
     main = session.main
     if main is None:
-        if not others:
-            idle_at = session.last_activity_at
-            return "waiting", None, idle_at
-        return max(at_work or others, key=lambda state: state[2])
+        if at_work:
+            return max(at_work, key=lambda state: state[2])
+        if now - session.last_activity_at >= IDLE_SECONDS:
+            return "idle", None, session.last_activity_at + IDLE_SECONDS
+        return "waiting", None, session.last_activity_at
     state, waiting_for, since = main.state_of(now)
     if at_work and (state == "idle" or waiting_for == "prompt"):
         return "waiting", "background", min(start for _, _, start in at_work)

@@ -176,6 +176,14 @@ class Writer:
                 write_gap(db, names, session, row)
 
     def _write_session(self, db: sqlite3.Connection, row: SessionRow) -> None:
+        kept = db.execute(
+            "SELECT started_at FROM sessions JOIN session_state ON session = key WHERE session_id = ?",
+            (text(row.session_id),),
+        ).fetchone()
+        if kept is not None and kept[0] < row.started_at:
+            # This state was begun while the kept one could not be read: what it lacks must not be lost.
+            self.rows_dropped += 1
+            return
         key = db.execute(
             "INSERT INTO sessions (session_id, project, branch, model, started_at, last_activity_at, ended_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET project = excluded.project,"

@@ -16,7 +16,7 @@ from clauditor.wire.bounds import Limits
 from clauditor.wire.content_encoding import BodyDecoder
 from clauditor.wire.identity import Origin, Secrets, identifier, pick_headers
 from clauditor.wire.problems import Problems
-from clauditor.wire.reply import Reply
+from clauditor.wire.reply import Reply, is_answer_header
 
 __all__ = ["Exchange", "Limits", "Secrets"]
 
@@ -38,6 +38,7 @@ class Exchange:
     """
 
     def __init__(self, exchange_id: str, *, secrets: Secrets, limits: Limits = _DEFAULT_LIMITS) -> None:
+        self.exchange_id = exchange_id
         self.request_bytes = 0
         self.response_bytes = 0
         self.status: int | None = None
@@ -77,7 +78,7 @@ class Exchange:
 
     def request_headers(self, headers: Sequence[tuple[str, str]], *, end: bool, at: float) -> list[Event]:
         """The request's head, pseudo-headers included; `end`: it has no body."""
-        self._headers = pick_headers(headers, REQUEST_HEADERS)
+        self._headers = pick_headers(headers, REQUEST_HEADERS.__contains__)
         self._is_watched = endpoint(self._headers) is not None
         self._origin["session_id"] = identifier(self._headers.get("x-claude-code-session-id")) or ""
         self._origin["agent_id"] = identifier(self._headers.get("x-claude-code-agent-id")) or MAIN_AGENT
@@ -107,7 +108,7 @@ class Exchange:
         self, headers: Sequence[tuple[str, str]], *, end: bool, at: float, local_reply: bool = False
     ) -> list[Event]:
         """The answer's head; `local_reply`: the proxy itself answers, the upstream did not."""
-        picked = pick_headers(headers)
+        picked = pick_headers(headers, is_answer_header)
         text = picked.get(":status", "")
         status = int(text) if len(text) == 3 and text.isascii() and text.isdigit() else 0
         if 100 <= status < 200:

@@ -48,17 +48,22 @@ class UserId:
     account_uuid: str | None = None
 
 
-def pick_headers(headers: Sequence[tuple[str, str]], wanted: frozenset[str] | None = None) -> dict[str, str]:
-    """The wanted headers (None: all) by lower-case name. Of requests, credentials are never wanted.
+def pick_headers(headers: Sequence[tuple[str, str]], is_wanted: Callable[[str], bool]) -> dict[str, str]:
+    """The wanted headers by lower-case name, at most MAX_HEADERS of them. Credentials are never wanted.
 
-    Values of a repeated name are joined by a comma (RFC 9110 section 5.3).
+    Different values of a repeated name are joined by a comma (RFC 9110 section 5.3).
     """
     found: dict[str, str] = {}
-    for raw_name, raw_value in headers[:MAX_HEADERS]:
+    for raw_name, raw_value in headers:
         name = raw_name.lower()
-        if wanted is None or name in wanted:
-            value = raw_value[:MAX_HEADER_CHARACTERS]
-            found[name] = f"{found[name]}, {value}" if name in found else value
+        if not is_wanted(name) or len(found.get(name, "")) >= MAX_HEADER_CHARACTERS:
+            continue
+        value = raw_value[:MAX_HEADER_CHARACTERS]
+        if name not in found:
+            if len(found) < MAX_HEADERS:
+                found[name] = value
+        elif found[name] != value:
+            found[name] = f"{found[name]}, {value}"
     return found
 
 

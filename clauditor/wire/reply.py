@@ -35,6 +35,16 @@ PROGRESS_SECONDS: Final = 0.25  # four a second: as often as screens are told
 _Mode = Literal["none", "stream", "whole", "error", "proxy", "counted"]
 
 
+_ANSWER_HEADERS: Final = frozenset(
+    {":status", "content-type", "content-encoding", "request-id", "retry-after", "retry-after-ms"}
+)
+
+
+def is_answer_header(name: str) -> bool:
+    """Whether an answer's header, by its lower-case name, is read here."""
+    return name in _ANSWER_HEADERS or name.startswith("anthropic-")
+
+
 class Reply:
     """The answer to one call. `partial` collects constant words for what was not seen or understood."""
 
@@ -205,7 +215,7 @@ class Reply:
                 AttemptFinished(
                     at=at,
                     model=answer.model or call.model,
-                    usage=usage or Usage(),
+                    usage=usage,
                     stop_reason=answer.stop_reason,
                     message_id=answer.message_id,
                     request_id=self._request_id,

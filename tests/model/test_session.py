@@ -13,6 +13,7 @@ from clauditor.model.events import (
     ClockJumped,
     Compacted,
     GapFound,
+    ResponseStarted,
     SessionEnded,
     SideCallFinished,
     ToolCalled,
@@ -126,9 +127,66 @@ def test_results_that_never_come_do_not_run_for_ever() -> None:
     call = story.ask()
     story.call_tool("t1", call)
     story.finish(call, stop_reason="tool_use")
-    story.finish(story.ask())
+    story.finish(story.ask(message_count=3))
     assert shot(story)["tools"]["running"] == []
     assert shot(story)["state"] == "waiting"
+
+
+def test_a_tool_goes_on_while_another_call_of_the_thread_ends() -> None:
+    story = Story()
+    call = story.ask(message_count=5)
+    story.call_tool("t1", call)
+    story.finish(call, stop_reason="tool_use")
+    story.finish(story.ask(message_count=1))
+    assert shot(story)["state"] == "tool"
+
+
+def test_calls_side_by_side_are_retried_each_for_itself() -> None:
+    story = Story()
+    first, second = story.ask("d1"), story.ask("d2")
+    story.fail(first, kind="http", status=529)
+    story.finish(second)
+    again = story.ask("d1")
+    assert shot(story)["state"] == "retrying"
+    story.finish(again)
+    assert (story.session.turns, story.session.attempts, story.session.failed_attempts) == (2, 3, 1)
+
+
+def test_an_answer_that_tells_no_usage_leaves_the_cost_incomplete() -> None:
+    story = Story()
+    call = story.ask()
+    story.finish(call, None)
+    assert not shot(story)["cost_complete"]
+    assert shot(story)["cost_usd"] is None
+
+
+def test_the_answers_organisation_stays_the_account() -> None:
+    story = Story()
+    call = story.ask(account="by user")
+    story.apply(
+        ResponseStarted(at=2.0, session_id="s", exchange_id=call, status=200, account="by organisation")
+    )
+    story.ask(account="by user")
+    assert shot(story)["account"] == "by organisation"
+
+
+def test_an_answer_in_one_heap_tells_no_speed() -> None:
+    story = Story()
+    call = story.ask()
+    story.respond(call)
+    story.finish(call, Usage(output=500), seconds=0.001)
+    assert shot(story)["rate"]["output_tokens_per_second"] is None
+    call = story.ask()
+    story.respond(call)
+    story.finish(call, Usage(output=500), seconds=10)
+    assert shot(story)["rate"]["output_tokens_per_second"] == pytest.approx(50)
+
+
+def test_a_session_of_agents_alone_waits_when_they_are_done() -> None:
+    story = Story()
+    story.finish(story.ask(agent="a1"), agent="a1")
+    assert shot(story)["state"] == "waiting"
+    assert shot(story, after=901)["state"] == "idle"
 
 
 def test_background_agents_keep_a_session_alive() -> None:

@@ -440,3 +440,22 @@ def test_errors_that_break_nothing_are_told_from_those_that_do() -> None:
     assert database.is_corrupt(Corrupt("x"))
     assert not database.is_corrupt(sqlite3.OperationalError("database is locked"))
     assert not database.is_corrupt(OSError(28, "No space left on device"))
+
+
+def test_a_state_begun_while_the_kept_one_could_not_be_read_does_not_replace_it(
+    path: Path, open_store: Open
+) -> None:
+    store = open_store()
+    life = Life(live(store), "s")
+    for _ in range(3):
+        life.turn()
+    settle(store)
+    store.close()
+    later = open_store()
+    blind = Hub(book=Book(), sinks=[later.sink])  # as if the file had been locked when the session came back
+    Life(blind, "s", at=life.at).turn()
+    settle(later)
+    kept = later.load_session("s")
+    assert kept is not None
+    assert kept.turns == 3
+    assert later.writer.rows_dropped == 1

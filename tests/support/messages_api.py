@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from clauditor.model.events import Event
+from clauditor.model.events import AttemptFinished, Event
+from clauditor.model.usage import Usage
 from clauditor.wire.exchange import Exchange, Limits, Secrets
 
 E = TypeVar("E", bound=Event)
@@ -138,6 +139,13 @@ class Player:
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def finished_usage(self) -> Usage:
+        """The usage of the one finished attempt."""
+        usage = self.one(AttemptFinished).usage
+        assert usage is not None
+        return usage
 
     def one(self, kind: type[E]) -> E:
         (event,) = self.of(kind)

@@ -20,6 +20,7 @@ from clauditor.model.session import Session
 from clauditor.model.usage import Usage
 
 MODEL = "claude-opus-5-5"
+TEN_AND_FIVE = Usage(input=10, output=5)
 
 
 class FlatBook:
@@ -74,7 +75,7 @@ class Story:
     def finish(
         self,
         exchange_id: str,
-        usage: Usage | None = None,
+        usage: Usage | None = TEN_AND_FIVE,
         agent: str = "main",
         stop_reason: str = "end_turn",
         seconds: float = 1.0,
@@ -88,7 +89,7 @@ class Story:
                 agent_id=agent,
                 exchange_id=exchange_id,
                 model=model,
-                usage=usage or Usage(input=10, output=5),
+                usage=usage,
                 stop_reason=stop_reason,
             )
         )

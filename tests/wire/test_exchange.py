@@ -213,7 +213,7 @@ def test_compressed_streams_tell_each_event_as_it_comes(
     assert player.of(FirstToken)
     for piece in rest:
         player.answer(piece, end=False)
-    assert player.answer(b"").close().one(AttemptFinished).usage.output == 42
+    assert player.answer(b"").close().finished_usage.output == 42
     assert player.exchange.partial == []
 
 
@@ -241,7 +241,7 @@ def test_an_oversize_event_is_skipped_and_marked() -> None:
     assert player.exchange.partial == ["event_too_long"]
     assert (player.one(Malformed).where, player.one(Malformed).reason) == ("event", "too_long")
     whole = message_start() + huge + text_block("x") + message_delta() + sse("message_stop")
-    assert Player(limits=Limits(line_bytes=1000)).ask().stream(whole).one(AttemptFinished).usage.output == 42
+    assert Player(limits=Limits(line_bytes=1000)).ask().stream(whole).finished_usage.output == 42
 
 
 def test_header_junk_is_survived() -> None:

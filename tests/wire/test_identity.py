@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clauditor.wire.identity import (
+    MAX_HEADERS,
     Secrets,
     UserId,
     account_digest,
@@ -97,10 +98,18 @@ def test_any_user_agent_is_harmless(user_agent: str) -> None:
 
 def test_only_wanted_headers_are_kept_and_names_have_no_case() -> None:
     sent = [("X-API-Key", "secret"), ("User-Agent", "a"), ("anthropic-beta", "x"), ("Anthropic-Beta", "y")]
-    assert pick_headers(sent, frozenset({"user-agent", "anthropic-beta"})) == {
-        "user-agent": "a",
-        "anthropic-beta": "x, y",
-    }
+    wanted = frozenset({"user-agent", "anthropic-beta"})
+    assert pick_headers(sent, wanted.__contains__) == {"user-agent": "a", "anthropic-beta": "x, y"}
+
+
+def test_a_wanted_header_is_found_behind_any_number_of_others_and_said_twice_counts_once() -> None:
+    sent = [(f"x-{number}", "v") for number in range(5000)] + [("x-id", "one"), ("X-Id", "one")]
+    assert pick_headers(sent, lambda name: name == "x-id") == {"x-id": "one"}
+
+
+def test_the_number_of_kept_headers_is_bounded() -> None:
+    sent = [(f"anthropic-{number}", "v") for number in range(5000)]
+    assert len(pick_headers(sent, lambda _: True)) == MAX_HEADERS
 
 
 def test_digests_need_the_secret_and_the_purpose() -> None:
