@@ -96,7 +96,6 @@ class Turn:
     messages: Unkept = field(compare=False)
     started_at: float
     attempts: int = 1
-    answered: bool = False
     ended_at: float | None = None
     failed_status: int | None = None
     will_retry: bool = False
@@ -142,7 +141,7 @@ class Agent:
         return self.parent_agent_id is None and self.type == "main"
 
     def start(self, event: AttemptStarted) -> Call:
-        """Open an attempt; it belongs to the newest turn if that one has the same messages and no answer."""
+        """Open an attempt; it belongs to an earlier turn with the same messages that has no answer yet."""
         turn = self._turn_of(event)
         if turn is not None:
             turn.attempts += 1
@@ -179,7 +178,6 @@ class Agent:
             return
         turn.ended_at = at
         if failure is None:
-            turn.answered = True
             turn.will_retry = False
             self.unanswered.remove(turn)
         else:
@@ -190,7 +188,6 @@ class Agent:
         """What was under way was not seen to end: the next call begins a new turn."""
         self.unanswered.clear()
         if self.turn is not None:
-            self.turn.answered = True
             self.turn.will_retry = False
 
     def _turn_of(self, event: AttemptStarted) -> Turn | None:

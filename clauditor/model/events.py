@@ -21,6 +21,8 @@ MAIN_AGENT = "main"
 Identity = Literal["header", "metadata", "derived"]
 RequestClass = Literal["main", "subagent", "fork", "workflow"]
 ToolOutcome = Literal["ok", "error", "rejected", "timeout", "denied"]
+FAILED_TOOL_OUTCOMES: Final[frozenset[ToolOutcome]] = frozenset({"error", "timeout", "denied"})
+"""A tool that the person rejected did not fail."""
 FailureKind = Literal["http", "stream", "aborted", "proxy"]
 
 

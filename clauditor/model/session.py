@@ -12,6 +12,7 @@ from typing import Final
 from clauditor.model.agent import Agent, Bill, Call, Tokens, ToolCall
 from clauditor.model.agent_tree import AgentTree
 from clauditor.model.events import (
+    FAILED_TOOL_OUTCOMES,
     MAIN_AGENT,
     AttemptFailed,
     AttemptFinished,
@@ -37,8 +38,6 @@ from clauditor.model.usage import Usage
 MAX_PROMPT_IDS: Final = 256  # newest prompt ids, to count distinct ones
 MAX_TOOL_NAMES: Final = 256
 UNOBSERVED: Final = "unobserved"  # the `error_type` of a call that was under way at a restart
-
-_FAILED_TOOLS: Final = frozenset({"error", "timeout", "denied"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -291,7 +290,7 @@ class Session:
         tool = agent.running.pop(event.tool_use_id, None) if agent is not None else None
         if agent is None or tool is None:
             return []
-        if event.outcome in _FAILED_TOOLS:
+        if event.outcome in FAILED_TOOL_OUTCOMES:
             self._tally(tool.name).failures += 1
         return [tool_fact(self.session_id, agent.agent_id, tool, event)]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from clauditor.model.agent import IDLE_SECONDS, Agent, State, WaitingFor
+from clauditor.model.agent import IDLE_SECONDS, Agent, State, Turn, WaitingFor
 from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 
@@ -35,7 +35,7 @@ def session_state(session: Session, now: float) -> tuple[State, WaitingFor | Non
     """What a session does, for what it waits, and since when.
 
     The main thread speaks for the session. Where it only waits for a prompt, agents at work make that a
-    wait for the background; a session without a main thread is as its busiest agent.
+    wait for the background; a session without a main thread is as the agent that came last to work.
     """
     if session.ended_at is not None:
         return "ended", None, session.ended_at
@@ -80,7 +80,7 @@ def session_snapshot(
         "state": state,
         "waiting_for": waiting_for,
         "state_since": since,
-        "retry": None if turn is None else {"attempt": turn.attempts, "status": turn.failed_status},
+        "retry": None if turn is None or main is None else _retry(main, turn),
         "started_at": session.started_at,
         "last_activity_at": session.last_activity_at,
         "ended_at": session.ended_at,
@@ -139,6 +139,12 @@ def session_snapshot(
         "signals": [],
         "unobserved": {"exchanges": session.unobserved_exchanges, "bytes": session.unobserved_bytes},
     }
+
+
+def _retry(agent: Agent, turn: Turn) -> dict[str, Any]:
+    """The attempt that is under way or waited for, and how the one before it ended."""
+    is_waiting = not any(call.turn_id == turn.turn_id for call in agent.open.values())
+    return {"attempt": turn.attempts + is_waiting, "status": turn.failed_status}
 
 
 def _limit(window: LimitWindow) -> dict[str, Any]:

@@ -1,4 +1,5 @@
--- Facts only: identities, times, sizes, names, counts and prices. No text anybody wrote has a column here.
+-- Facts only: identities, times, sizes, names, counts and prices. No text anybody wrote has a column here (a label,
+-- where the user asks to store labels, is part of the packed session state).
 --
 -- Compact on purpose (a turn with its tool call stays under 400 bytes): repeated words are keys of `names`;
 -- an exchange id "<connection>-<microseconds>" is two integers (an id of another form is the text in

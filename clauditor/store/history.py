@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from clauditor.model import packing
+from clauditor.model.models import canonical
 from clauditor.model.session import Session
 from clauditor.model.snapshot import Snapshot, session_snapshot
 from clauditor.store.database import open_for_reading
@@ -132,13 +133,14 @@ class History:
             "FROM spending p LEFT JOIN sessions s ON s.key = p.session LEFT JOIN names n ON n.key = p.model"
         )
         with reading(self._source) as db:
+            db.create_function("canonical", 1, lambda name: name and canonical(name), deterministic=True)
             total, by_model, by_project = (
                 db.execute(
                     f"SELECT {group} AS name, {sums}, count(DISTINCT p.session) AS sessions {tables}"
                     f" WHERE p.day >= ? {'GROUP BY 1 ORDER BY cost_usd DESC' if group != 'NULL' else ''}",
                     (first_day,),
                 ).fetchall()
-                for group in ("NULL", "n.name", "s.project")
+                for group in ("NULL", "canonical(n.name)", "s.project")
             )
             return {
                 **_spent(total[0]),

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from clauditor.model.events import Event, GapFound, Malformed
+from clauditor.model.events import FAILED_TOOL_OUTCOMES, Event, GapFound, Malformed
 from clauditor.model.facts import CallFact, Fact, ToolFact
 from clauditor.model.models import MODELS, canonical
 from clauditor.model.session import Session
@@ -202,7 +202,7 @@ class Metrics:
         if fact.outcome is None:
             self._tool_calls.labels(tool).inc()
             return
-        if fact.outcome != "ok":
+        if fact.outcome in FAILED_TOOL_OUTCOMES:
             self._tool_failures.labels(tool, fact.outcome).inc()
         if fact.duration_seconds is not None:
             self._tool_seconds.labels(tool).observe(max(0.0, fact.duration_seconds))

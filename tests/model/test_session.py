@@ -44,8 +44,9 @@ def test_retries_of_the_same_messages_are_attempts_of_one_turn() -> None:
     story = Story()
     story.fail(story.ask("d"), kind="http", status=529)
     assert shot(story)["state"] == "retrying"
-    assert shot(story)["retry"] == {"attempt": 1, "status": 529}
+    assert shot(story)["retry"] == {"attempt": 2, "status": 529}
     again = story.ask("d")
+    assert shot(story)["retry"] == {"attempt": 2, "status": 529}
     assert shot(story)["state"] == "retrying"
     story.respond(again)
     story.finish(again)
