@@ -9,6 +9,10 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 VENV := .venv
 BIN := $(VENV)/bin
 LINK_DIR ?= $(HOME)/.local/bin
+# Said last, below what `clauditor up` prints, or nobody sees it.
+path_hint = case ":$$PATH:" in *":$(LINK_DIR):"*) ;; *) echo; \
+	echo "$(LINK_DIR) is not on your PATH, so the shell does not find clauditor yet; put it there:"; \
+	echo "  export PATH=\"$(LINK_DIR):\$$PATH\"";; esac
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help:  ## this list
@@ -16,6 +20,7 @@ help:  ## this list
 
 up: link  ## install the command for you and start Clauditor
 	@$(BIN)/clauditor up
+	@$(path_hint)
 
 down:  ## stop what `make up` started
 	@$(BIN)/clauditor down
@@ -59,11 +64,12 @@ link: $(VENV)/.runtime
 	else \
 		[ "$$(readlink "$$link" 2>/dev/null)" = "$$target" ] || echo "Linked $$link -> $$target"; \
 		ln -sfn "$$target" "$$link"; \
-		case ":$$PATH:" in *":$(LINK_DIR):"*) ;; *) echo "$(LINK_DIR) is not on your PATH yet: export PATH=\"$(LINK_DIR):\$$PATH\"";; esac; \
 	fi
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "Clauditor needs Python 3.11 or newer: install it, or name it with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c '' 2>/dev/null || { echo "The Python $(PYTHON) cannot be run: name another one with make PYTHON=..., or leave it out."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "The Python $(PYTHON) is older than 3.11: name another one with make PYTHON=..., or leave it out."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian: apt install python3-venv)."; exit 1; }
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python

@@ -12,16 +12,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from clauditor.errors import ClauditorError
+from clauditor.frames import Frames, StreamEvent, json_object
 from clauditor.text import clean
 
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 5.0  # a person waits for the answer
 RESTART_SECONDS: Final = 5.0  # how long a listing waits for a sidecar that is being restarted
-SILENCE_SECONDS: Final = 30.0  # heartbeats come every 10 s
-MAX_FRAME_BYTES: Final = 64 << 20  # a full snapshot of 10,000 sessions takes a third of it
+SILENCE_SECONDS: Final = 12.0  # heartbeats come every 5 s
 
 _PAUSE_SECONDS: Final = 0.1
 _CHUNK_BYTES: Final = 1 << 16
@@ -45,14 +45,6 @@ class Place(Protocol):
     def api_port(self) -> int: ...
 
 
-class StreamEvent(NamedTuple):
-    """One server-sent event: its name, its id (None for a heartbeat), and its data."""
-
-    event: str
-    id: str | None
-    data: dict[str, Any]
-
-
 def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0.0) -> SidecarClient:
     """A client for the sidecar of these settings; nothing is asked yet.
 
@@ -69,7 +61,10 @@ def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0
             f"There is no token in {token_file}; name its file with --token-file."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ClauditorError(f"Cannot read the token in {token_file}: {error}.") from error
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ClauditorError(
+            f"Cannot read the token in {token_file} ({why}); name another with --token-file."
+        ) from error
     remedy = _NOT_RUNNING if url is None else f"Nothing answers at {clean(url)}; check --url."
     return SidecarClient(url or _url(settings), token, unreachable=remedy, retry_seconds=retry_seconds)
 
@@ -139,15 +134,22 @@ class SidecarClient:
         return self._patiently(lambda: self._ask_once(path, query or {}))
 
     def stream(
-        self, session: str | None = None, *, last_event_id: str | None = None
+        self,
+        session: str | None = None,
+        *,
+        last_event_id: str | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> Iterator[StreamEvent]:
-        """Live events until the sidecar ends them; the first is a full snapshot, or what `last_event_id` missed."""
+        """Live events until the sidecar ends them; the first is a full snapshot, or what `last_event_id` missed.
+
+        Raises ClauditorError when nothing, not even a heartbeat, comes for `silence_seconds`.
+        """
         path, headers = self._stream_request(session, last_event_id)
-        connection, response = self._patiently(lambda: self._opened(path, headers, SILENCE_SECONDS))
+        connection, response = self._patiently(lambda: self._opened(path, headers, silence_seconds))
         with closing(connection):
             if response.status != http.HTTPStatus.OK:
                 raise self._refusal(response.status, response.read())
-            frames = _Frames()
+            frames = Frames()
             while True:
                 try:
                     chunk = response.read1(_CHUNK_BYTES)
@@ -160,15 +162,19 @@ class SidecarClient:
                 yield from frames.feed(chunk)
 
     async def astream(
-        self, session: str | None = None, *, last_event_id: str | None = None
+        self,
+        session: str | None = None,
+        *,
+        last_event_id: str | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> AsyncIterator[StreamEvent]:
         """`stream` for an event loop."""
         import httpx  # noqa: PLC0415 - slow to load, and only the screen needs it
 
         path, headers = self._stream_request(session, last_event_id)
-        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=silence_seconds)
         url = httpx.URL(self.url).copy_with(raw_path=(self._base_path + path).encode())
-        frames = _Frames()
+        frames = Frames()
         try:
             async with (
                 httpx.AsyncClient(trust_env=False, timeout=timeout) as client,
@@ -234,7 +240,7 @@ class SidecarClient:
                 raise self._failure(error) from error
         if response.status != http.HTTPStatus.OK:
             raise self._refusal(response.status, body)
-        answer = _object(body)
+        answer = json_object(body)
         if answer is None:
             raise self._stranger()
         return answer
@@ -250,7 +256,7 @@ class SidecarClient:
             return ClauditorError(
                 f"The Clauditor at {self.url} has another token; give its data directory with --data-dir."
             )
-        error = (_object(body) or {}).get("error")
+        error = (json_object(body) or {}).get("error")
         message = error.get("message") if isinstance(error, dict) else None
         return ClauditorError(clean(message)) if isinstance(message, str) else self._stranger()
 
@@ -263,37 +269,3 @@ class SidecarClient:
 
 class _UnreachableError(Exception):
     """Nothing answers; it may in a moment."""
-
-
-class _Frames:
-    """Cuts a byte stream into server-sent events as this sidecar writes them (lines end in LF)."""
-
-    def __init__(self) -> None:
-        self._waiting = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[StreamEvent]:
-        """Events completed by `chunk`. Raises ClauditorError for what the sidecar would not send."""
-        searched = max(0, len(self._waiting) - 1)
-        self._waiting += chunk
-        while (end := self._waiting.find(b"\n\n", searched)) >= 0:
-            frame = bytes(self._waiting[:end])
-            del self._waiting[: end + 2]
-            searched = 0
-            fields = dict(line.split(b": ", 1) for line in frame.split(b"\n") if b": " in line)
-            data = _object(fields.get(b"data", b""))
-            if data is None:
-                raise ClauditorError("The live stream makes no sense; is this Clauditor of the same version?")
-            id_ = fields.get(b"id")
-            name = fields.get(b"event", b"message").decode("utf-8", "replace")
-            yield StreamEvent(name, None if id_ is None else id_.decode("ascii", "replace"), data)
-        if len(self._waiting) > MAX_FRAME_BYTES:
-            raise ClauditorError("The live stream sends more than fits; see the sidecar's log.")
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, or None for anything else."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

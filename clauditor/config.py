@@ -1,17 +1,17 @@
 """Settings: one frozen value from command line, environment and `config.toml`, in that order of strength.
 
 Every setting has one name. It is `--data-dir` on the command line, `CLAUDITOR_DATA_DIR` in the environment and
-`data_dir` in `config.toml` (`platformdirs.user_config_path("clauditor")`; a missing file is fine).
+`data_dir` in `config.toml` (`platformdirs.user_config_path("clauditor")`; a missing file is fine). A name that is
+none is worth a warning: a misspelt setting would be without effect in silence.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from clauditor.errors import ClauditorError
+from clauditor.text import clean
 
 Origin = Literal["flag", "environment", "file"]
 Labels = Literal["memory", "store", "off"]
@@ -29,6 +30,14 @@ ANTHROPIC: Final = "https://api.anthropic.com"
 DEFAULT_PORT: Final = 10000
 DEFAULT_API_PORT: Final = 9091
 CONFIG_LIMIT_BYTES: Final = 1 << 20  # a settings file is small; a larger one is a mistake (or a device)
+
+PREFIX: Final = "CLAUDITOR_"
+OTHER_VARIABLES: Final = frozenset(
+    {"CONFIG", "RUN_ID", "DEBUG", "DASHBOARDS", "WRITE_GOLDEN", "FUZZ_EXAMPLES"}
+)
+"""CLAUDITOR_* that are no settings: the file's own name, what `run` tells a client, compose's and the tests'."""
+TEST_VARIABLES: Final = "TEST_"
+NAME_CELLS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +58,12 @@ class Settings:
     labels: Labels = "memory"
     privacy: Privacy = "normal"
     token_file: Path | None = None
-    watchdog_seconds: float = 10.0
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Where each setting that is not a default came from, by the setting's name."""
+    problems: tuple[str, ...] = ()
+    """Why values of file and environment could not be used, a sentence each; only if that was to be forgiven."""
+    warnings: tuple[str, ...] = ()
+    """Names that are no setting, a sentence each."""
 
     def asked_for(self, name: str) -> bool:
         """Whether somebody gave this setting at all."""
@@ -63,11 +75,15 @@ class Settings:
 
 
 def load_settings(
-    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    forgiving: bool = False,
 ) -> Settings:
     """Settings from flags (None: not given), then CLAUDITOR_*, then the configuration file.
 
-    Raises ClauditorError, naming the variable or the file, for a value that cannot be used.
+    Raises ClauditorError, naming the variable or the file, for a value that cannot be used. If `forgiving`, a value
+    or file that nobody named on the command line only becomes one of the `problems`, and the default holds.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
     values: dict[str, Any] = {}
@@ -76,9 +92,17 @@ def load_settings(
         origins["config"] = "flag"
     elif named := environ.get("CLAUDITOR_CONFIG"):
         origins["config"] = "environment"
-    config_file, config = _config_file(named)
+    problems: list[str] = []
+    config_file: Path | None = None
+    config: dict[str, Any] = {}
+    try:
+        config_file, config = _config_file(named)
+    except ClauditorError as error:
+        if not forgiving:
+            raise
+        problems.append(str(error))
     for name, parse in PARSERS.items():
-        variable = "CLAUDITOR_" + name.upper()
+        variable = PREFIX + name.upper()
         if name in given:
             raw, origin, place = given[name], "flag", "--" + name.replace("_", "-")
         elif environ.get(variable):
@@ -90,11 +114,35 @@ def load_settings(
         try:
             values[name] = parse(raw)
         except ValueError as error:
-            raise ClauditorError(f"{place}: {error}.") from error
+            if not forgiving or origin == "flag":
+                raise ClauditorError(f"{place}: {error}.") from error
+            problems.append(f"{place}: {error}.")
+            continue
         origins[name] = origin  # type: ignore[assignment]  # the three literals above
     values["allowed_hosts"] = values.pop("allowed_host", ())
     data_dir = values.pop("data_dir", None) or platformdirs.user_data_path("clauditor", appauthor=False)
-    return Settings(data_dir=data_dir, config_file=config_file, origins=origins, **values)
+    return Settings(
+        data_dir=data_dir,
+        config_file=config_file,
+        origins=origins,
+        problems=tuple(problems),
+        warnings=tuple(_unknown_names(config, config_file, environ)),
+        **values,
+    )
+
+
+def _unknown_names(
+    config: Mapping[str, Any], config_file: Path | None, environ: Mapping[str, str]
+) -> Iterator[str]:
+    for name in config:
+        if name not in PARSERS:
+            yield f"{clean(name, NAME_CELLS)} in {config_file} is no setting and has no effect; check its spelling."
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in OTHER_VARIABLES or name.startswith(TEST_VARIABLES):
+            continue
+        if name.lower() not in PARSERS or not name.isupper():
+            yield f"{clean(variable, NAME_CELLS)} is no setting and has no effect; check its spelling."
 
 
 def require_upstream_consent(settings: Settings) -> None:
@@ -236,16 +284,6 @@ def _flag(value: object) -> bool:
     return words[text]
 
 
-def _seconds(value: object) -> float:
-    try:
-        seconds = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < 86400:
-        raise ValueError(f"{value!r} is no number of seconds above 0")
-    return seconds
-
-
 def _host(value: object) -> str:
     text = _text(value)
     if not _is_host(text):
@@ -284,6 +322,5 @@ PARSERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "labels": _choice("memory", "store", "off"),
     "privacy": _choice("normal", "strict"),
     "token_file": _path,
-    "watchdog_seconds": _seconds,
 }
 """Each setting's name and the function that checks it (raises ValueError with the reason)."""

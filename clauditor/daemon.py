@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -33,6 +32,7 @@ from clauditor.hub import Hub
 from clauditor.model.events import ClockJumped, Event
 from clauditor.model.privacy import without_names
 from clauditor.pricing import Pricing, load_user_prices
+from clauditor.proxy import locks
 from clauditor.proxy.rundir import RunDir
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
@@ -88,7 +88,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     rundir = RunDir(settings.data_dir)
     rundir.prepare()
-    with _sole_sidecar(rundir.path / "sidecar.lock"), _bound(settings) as listener:
+    with _sole_sidecar(rundir.sidecar_lock), _bound(settings) as listener:
         asyncio.run(_run(settings, rundir, listener))
 
 
@@ -223,11 +223,9 @@ class _ApiServer(uvicorn.Server):
 @contextlib.contextmanager
 def _sole_sidecar(path: Path) -> Iterator[None]:
     """Hold the data directory; the kernel gives it back however this process ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = locks.hold(path)
     except BlockingIOError as error:
-        os.close(descriptor)
         raise ClauditorError(
             f"Another sidecar serves {path.parent.parent}: see clauditor status, or choose another --data-dir."
         ) from error

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from clauditor.client import SidecarClient, StreamEvent, _Frames, connect
+from clauditor.client import SILENCE_SECONDS, SidecarClient, connect
 from clauditor.config import Settings
+from clauditor.edge.feed import HEARTBEAT_SECONDS
 from clauditor.errors import ClauditorError
+from clauditor.frames import StreamEvent
 from support.served import TOKEN, Sidecar, eventually, serving
 
 T = TypeVar("T")
@@ -65,7 +67,8 @@ async def test_what_the_sidecar_objects_to_is_told_in_its_words(sidecar: Sidecar
     client = connect(Settings(data_dir=tmp_path))
     for question, sentence in (
         (lambda: client.sessions(limit=0), "limit must be a whole number from 1 to 1000."),
-        (lambda: client.session("nobody"), "There is no session 'nobody'; /api/v1/sessions lists them."),
+        (lambda: client.session("nobody"), "There is no session 'nobody'; clauditor sessions lists them."),
+        (lambda: client.session("a b/c"), "No session can have such an id; clauditor sessions lists them."),
     ):
         with pytest.raises(ClauditorError) as caught:
             await asked(question)
@@ -205,20 +208,31 @@ def test_what_an_error_says_cannot_reach_the_terminal_raw(tmp_path: Path) -> Non
     assert "\x1b" not in str(caught.value)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_events_come_out_wherever_the_bytes_are_cut(size: int) -> None:
-    text = (
-        'id: 5\nevent: snapshot\ndata: {"a":"\u2028 : \\n"}\n\nevent: heartbeat\ndata: {"at":1}\n\n'.encode()
-    )
-    frames, seen = _Frames(), []
-    for start in range(0, len(text), size):
-        seen += list(frames.feed(text[start : start + size]))
-    assert seen == [("snapshot", "5", {"a": "\u2028 : \n"}), ("heartbeat", None, {"at": 1})]
+def test_two_and_a_half_heartbeats_without_a_byte_are_silence() -> None:
+    assert 2 * HEARTBEAT_SECONDS < SILENCE_SECONDS <= 2.5 * HEARTBEAT_SECONDS
 
 
-def test_a_stream_of_nonsense_is_a_sentence() -> None:
-    with pytest.raises(ClauditorError, match="makes no sense"):
-        list(_Frames().feed(b"event: snapshot\ndata: [1]\n\n"))
+def test_a_stream_that_falls_silent_is_a_sentence(tmp_path: Path) -> None:
+    """Also where the sidecar said something before: frozen, it still holds the connection."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    said = head + b'event: heartbeat\ndata: {"at":1}\n\n'
+    with stranger(said, hangs=True) as port:
+        client = connect(install(tmp_path, port))
+        seen: list[StreamEvent] = []
+
+        async def listen() -> None:
+            async for event in client.astream(silence_seconds=0.3):
+                seen.append(event)  # noqa: PERF401 - what came before the silence counts
+
+        asks: tuple[Callable[[], None], ...] = (
+            lambda: seen.extend(client.stream(silence_seconds=0.3)),
+            lambda: asyncio.run(listen()),
+        )
+        for ask in asks:
+            seen.clear()
+            with pytest.raises(ClauditorError, match="does not answer; see: clauditor status"):
+                ask()
+            assert len(seen) == 1
 
 
 def test_asking_loads_neither_httpx_nor_textual_nor_a_server() -> None:
@@ -235,8 +249,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def stranger(answer: bytes) -> Iterator[int]:
-    """Some other program that listens: says `answer` to whoever comes, and closes."""
+def stranger(answer: bytes, *, hangs: bool = False) -> Iterator[int]:
+    """Some other program that listens: says `answer` to whoever comes, and closes, unless it `hangs`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -246,6 +260,8 @@ def stranger(answer: bytes) -> Iterator[int]:
                     with peer:
                         peer.recv(65536)
                         peer.sendall(answer)
+                        if hangs:
+                            peer.recv(1)  # until the other side has enough
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

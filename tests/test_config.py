@@ -175,3 +175,31 @@ def test_another_upstream_needs_consent(config: Path) -> None:
         ClauditorError, match=r"config\.toml would send your keys to .* allow_other_upstream = true"
     ):
         require_upstream_consent(load(config, f"upstream = '{other}'"))
+
+
+def test_names_that_are_no_setting_are_warned_of(config: Path) -> None:
+    environ = {"CLAUDITOR_PROT": "1", "CLAUDITOR_RUN_ID": "x", "CLAUDITOR_TEST_CLAUDE": "x", "CLAUDITORS": ""}
+    settings = load(config, "prot = 1\nport = 2", environ=environ)
+    assert settings.port == 2
+    assert settings.warnings == (
+        f"prot in {config} is no setting and has no effect; check its spelling.",
+        "CLAUDITOR_PROT is no setting and has no effect; check its spelling.",
+    )
+    assert load(config, "port = 2", environ={"CLAUDITOR_PORT": "1", "CLAUDITOR_CONFIG": "x"}).warnings == ()
+
+
+def test_what_is_forgiven_is_told_and_the_rest_holds(config: Path, tmp_path: Path) -> None:
+    config.write_text(f"port = 'x'\ndata_dir = '{tmp_path / 'mine'}'")
+    settings = load_settings({"config": str(config)}, {"CLAUDITOR_API_PORT": "y"}, forgiving=True)
+    assert (settings.data_dir, settings.port, settings.api_port) == (tmp_path / "mine", 10000, 9091)
+    assert settings.problems == (
+        f'port in {config}: "x" is no whole number.',
+        'CLAUDITOR_API_PORT: "y" is no whole number.',
+    )
+    config.write_text("port =")
+    settings = load_settings({"config": str(config), "data_dir": str(tmp_path)}, {}, forgiving=True)
+    assert settings.data_dir == tmp_path
+    assert len(settings.problems) == 1
+    assert "is not valid TOML" in settings.problems[0]
+    with pytest.raises(ClauditorError, match="--port: "):
+        load_settings({"port": "x"}, {}, forgiving=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -52,6 +53,8 @@ class Commands(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
         if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version")):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -73,32 +76,50 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; never shows a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see __main__; one that is ignored stays so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = cli.main(arguments, prog_name="clauditor", standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)  # 128 + SIGINT
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "clauditor"
-        click.echo(f"clauditor: {error.format_message()} See {where} --help.", err=True)
+        click.echo(f"clauditor: {error.format_message().rstrip('.')}. See {where} --help.", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except ClauditorError as error:
-        _fail(str(error))
-    except BrokenPipeError:
-        # Whoever read the output has enough; nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(in_words(error))
+    except BrokenPipeError:  # whoever read the output has enough
+        _forget_output()
         sys.exit(1)  # as click does
     except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        _fail(f"{error.strerror or error}{place}.")
+        _fail(f"Cannot write the output: {in_words(error)}" if _forget_output() else in_words(error))
     except Exception as error:
         if os.environ.get("CLAUDITOR_DEBUG"):
             raise
         _fail(f"A mistake in Clauditor itself: {error!r}. Please report it, with CLAUDITOR_DEBUG=1 set.")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def in_words(error: ClauditorError | OSError) -> str:
+    """A failure as a sentence for a person."""
+    if isinstance(error, ClauditorError):
+        return str(error)
+    place = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{place}."
+
+
+def _forget_output() -> bool:
+    """Let nothing be written at exit if the output cannot be written now; returns whether that is so."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _fail(sentence: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -15,8 +15,11 @@ Command = Callable[..., Any]
 HELP: Final[Mapping[str, tuple[str, str]]] = {
     "data_dir": ("DIR", "Where Clauditor keeps its files."),
     "config": ("FILE", "Settings file (TOML)."),
-    "port": ("PORT", "Port of the proxy; 0 takes any free one.  [default: 10000]"),
-    "api_port": ("PORT", "Port of the sidecar; 0 takes any free one.  [default: 9091]"),
+    "port": ("PORT", "Port of the proxy; 0 takes any free one.  [default: the one of last time, else 10000]"),
+    "api_port": (
+        "PORT",
+        "Port of the sidecar; 0 takes any free one.  [default: the one of last time, else 9091]",
+    ),
     "api_host": ("ADDRESS", "Address the sidecar listens on (for containers).  [default: 127.0.0.1]"),
     "allowed_host": ("NAME", "A further Host name the sidecar answers to (for tunnels); may be repeated."),
     "upstream": ("URL", "Where requests go.  [default: https://api.anthropic.com]"),
@@ -48,15 +51,24 @@ class SettingType(click.ParamType[Any]):
         return value if self.setting == "allowed_host" else parsed
 
 
-def settings_options(*names: str) -> Callable[[Command], Command]:
-    """Add `--data-dir`, `--config` and the options `names`; the command gets `settings: Settings` for them."""
+def settings_options(
+    *names: str, problems: Literal["raise", "say", "leave"] = "raise"
+) -> Callable[[Command], Command]:
+    """Add `--data-dir`, `--config` and the options `names`; the command gets `settings: Settings` for them.
+
+    `problems` of the settings file and the environment end the command, or are only said (for one that needs no more
+    than the data directory), or are left to the command in `Settings.problems`.
+    """
     wanted = (*names, *EVERYWHERE)
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_settings(*args: Any, **options: Any) -> Any:
             flags = {name: options.pop(name) for name in wanted}
-            return command(*args, settings=load_settings(flags), **options)
+            settings = load_settings(flags, forgiving=problems != "raise")
+            for sentence in (*settings.warnings, *(settings.problems if problems == "say" else ())):
+                click.echo(f"clauditor: {sentence}", err=True)
+            return command(*args, settings=settings, **options)
 
         decorated: Command = with_settings
         for name in reversed(wanted):

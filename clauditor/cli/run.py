@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 import click
 
+from clauditor.cli import in_words
 from clauditor.cli.options import STACK, settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
@@ -25,13 +26,15 @@ NOT_EXECUTABLE: Final = 126  # and for one that cannot be executed
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@settings_options(*STACK)
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] CMD...")
+@settings_options(*STACK, problems="leave")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] CMD...")
 def run(settings: Settings, command: tuple[str, ...]) -> NoReturn:
     """Start CMD so that its Claude sessions are watched; starts the proxy first if it does not run.
 
     If there is no way through the proxy, CMD is started directly, and one line says so.
     """
+    if not command:
+        raise click.UsageError("Name the command to start, such as: clauditor run claude.")
     if shutil.which(command[0]) is None:
         if "/" in command[0] and Path(command[0]).exists():
             click.echo(f"clauditor: {command[0]} cannot be executed; check its mode.", err=True)
@@ -41,18 +44,19 @@ def run(settings: Settings, command: tuple[str, ...]) -> NoReturn:
     environ = dict(os.environ)
     stack = Stack(settings)
     try:
-        proxy_url = _way_through(stack, Path(command[0]).name)
+        proxy_url = _way_through(settings, stack, Path(command[0]).name)
         environ |= client_variables(proxy_url, os.environ)
         environ["CLAUDITOR_RUN_ID"] = str(uuid.uuid4())
-    except ClauditorError as error:
-        click.echo(f"clauditor: {error} Starting {command[0]} directly, it is not watched.", err=True)
+    except (ClauditorError, OSError) as error:
+        reason = in_words(error).rstrip(".")
+        click.echo(f"clauditor: {reason}. Starting {command[0]} directly, it is not watched.", err=True)
         if environ.get(BASE_URL) == stack.status().proxy.url:
             del environ[BASE_URL]  # left over from `clauditor env`: nobody listens there now
     _become(command, environ)
 
 
 @click.command()
-@settings_options()
+@settings_options(problems="say")
 @click.option(
     "--shell", type=click.Choice(["sh", "bash", "zsh", "fish"]), help="Whose syntax.  [default: $SHELL]"
 )
@@ -73,9 +77,12 @@ def env(settings: Settings, shell: str | None) -> None:
         click.echo(f"set -gx {name} {quoted};" if shell == "fish" else f"export {name}={quoted}")
 
 
-def _way_through(stack: Stack, program: str) -> str:
+def _way_through(settings: Settings, stack: Stack, program: str) -> str:
     """The proxy's address, once it is sure to be ours; raises ClauditorError with the reason to go directly."""
+    if settings.problems:
+        raise ClauditorError(settings.problems[0])
     _refuse_other_places(stack, program)
+    stack.refuse_other_choices()
     if not stack.serves():
         try:
             stack.start()

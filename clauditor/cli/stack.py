@@ -16,7 +16,8 @@ from clauditor import __version__
 from clauditor.cli.options import SIDECAR, STACK, settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
-from clauditor.proxy.stack import Part, Stack, Started, Status
+from clauditor.proxy.stack import Stack, Started
+from clauditor.proxy.status import Part, Status
 from clauditor.text import label
 
 NAMES_SHOWN: Final = 5
@@ -30,7 +31,7 @@ NAME_CELLS: Final = 40
 def up(settings: Settings, foreground: bool, detach: bool) -> None:
     """Start Envoy and the sidecar, and return when both serve.
 
-    What runs already is left alone. Clients reach the proxy through `clauditor run` or `clauditor env`.
+    What runs already is left alone. Ports that gave way to other programs are kept for the next start. Clients reach the proxy through `clauditor run` or `clauditor env`.
     """
     if foreground and detach:
         raise click.UsageError("--foreground and --detach exclude each other.")
@@ -39,7 +40,13 @@ def up(settings: Settings, foreground: bool, detach: bool) -> None:
     if foreground:
         stack.run_in_foreground(lambda started: _say_ready(started, settings, time.monotonic() - began))
         return
-    started = stack.start(check_upstream=True)
+    try:
+        started = stack.start(check_upstream=True)
+    except KeyboardInterrupt:
+        runs = stack.status().anything_runs
+        ending = "but it runs; to stop it: clauditor down" if runs else "nothing runs here"
+        click.echo(f"clauditor: Interrupted, {ending}.", err=True)
+        raise
     if started.already:
         plan = started.plan
         live = len(_live_sessions(settings))
@@ -50,7 +57,7 @@ def up(settings: Settings, foreground: bool, detach: bool) -> None:
 
 
 @click.command()
-@settings_options()
+@settings_options(problems="say")
 @click.option("--yes", is_flag=True, help="Stop also while sessions use the proxy.")
 def down(settings: Settings, yes: bool) -> None:
     """Stop the sidecar and Envoy; nothing stays running.
@@ -73,7 +80,7 @@ def down(settings: Settings, yes: bool) -> None:
 
 
 @click.command()
-@settings_options()
+@settings_options(problems="say")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:

@@ -130,9 +130,10 @@ def _listing_client(settings: Settings, url: str | None) -> SidecarClient:
 
 def _live_sessions(sidecar: SidecarClient) -> list[Mapping[str, Any]]:
     """The whole picture that every stream begins with, the most pressing session first."""
+    from clauditor.client import TIMEOUT_SECONDS
     from clauditor.ui.views.snapshot import float_of
 
-    for event, _, data in sidecar.stream():
+    for event, _, data in sidecar.stream(silence_seconds=TIMEOUT_SECONDS):
         if event == "snapshot":
             live = _objects(data.get("sessions"))
             return sorted(live, key=lambda shot: -(float_of(shot.get("attention")) or 0))

@@ -22,6 +22,7 @@ from clauditor.config import Settings, load_settings
 from clauditor.demo.hooks import HookPost
 from clauditor.demo.play import play
 from clauditor.demo.simulator import Simulator
+from clauditor.errors import ClauditorError
 from clauditor.proxy.plan import Plan
 from clauditor.proxy.rundir import RunDir
 from clauditor.proxy.stack import Stack
@@ -75,8 +76,15 @@ class Show:
         self._closing.close()
 
     def _start(self) -> None:
-        data_dir = Path(tempfile.mkdtemp(prefix="clauditor-demo-", dir=self._parent))
+        try:
+            data_dir = Path(tempfile.mkdtemp(prefix="clauditor-demo-", dir=self._parent))
+        except OSError as error:
+            place = self._parent or tempfile.gettempdir()
+            raise ClauditorError(
+                f"Cannot write to {place}: {error.strerror}; choose another place with --data-dir."
+            ) from error
         removal = self._closing.enter_context(contextlib.ExitStack())
+        removal.callback(_remove, data_dir)
         self._log_to(data_dir / "demo.log")
         config = self._config
         if config is None:  # an empty one of its own: neither the user's file nor their variables are read
@@ -97,8 +105,12 @@ class Show:
         environ["CLAUDITOR_CONFIG"] = str(config)
         stack = Stack(self.settings, environ=environ, ends_with_caller=True)
         self._closing.callback(stack.stop)
-        self.plan = stack.start().plan
-        removal.callback(_remove, data_dir)  # not before: a failed start names a log to read
+        try:
+            self.plan = stack.start().plan
+        except ClauditorError as error:
+            if str(data_dir) in str(error):  # it names a log to read
+                removal.pop_all()
+            raise
         playing = self.simulator.submit(self._play())
         playing.add_done_callback(lambda _done: self._ended())
         self._closing.callback(_cancel, playing)

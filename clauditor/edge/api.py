@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION: Final = 1
 MIN_PREFIX: Final = 4
 RECENT_TURNS: Final = 20
-HISTORY_SECONDS: Final = 10.0
+HISTORY_SECONDS: Final = 4.0
 DAY_SECONDS: Final = 86_400.0
 WEEK_DAYS: Final = 7
 
@@ -258,7 +258,7 @@ class _Answers:
         if len(matches) > 1:
             raise HTTPException(400, f"More than one session begins with {given!r}; give more of the id.")
         if not matches:
-            raise HTTPException(404, f"There is no session {given!r}; /api/v1/sessions lists them.")
+            raise HTTPException(404, f"There is no session {given!r}; clauditor sessions lists them.")
         return matches.pop()
 
     def _spent_since(self, first: date) -> dict[str, Any]:

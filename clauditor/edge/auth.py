@@ -76,7 +76,10 @@ def _read_token(path: Path, *, ours: bool) -> str:
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        raise ClauditorError(f"Cannot read the token file {path}: {error}.") from error
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ClauditorError(
+            f"Cannot read the token file {path} ({why}); name another with --token-file."
+        ) from error
     if not MIN_TOKEN_LENGTH <= len(token) <= MAX_TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", token):
         raise ClauditorError(f"{path} holds no token; remove it and run clauditor down, then clauditor up.")
     return token

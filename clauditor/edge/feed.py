@@ -23,7 +23,7 @@ from clauditor.model.session import Session
 
 FLUSH_SECONDS: Final = 0.25
 MILESTONE_SECONDS: Final = 0.02  # events of one moment travel together
-HEARTBEAT_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 5.0
 MAX_QUEUED: Final = 256  # frames a subscriber may be behind
 MAX_QUEUED_BYTES: Final = 4 << 20
 MAX_SUBSCRIBERS: Final = 64

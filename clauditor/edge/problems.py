@@ -29,6 +29,8 @@ async def http_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     match error.status_code:
+        case 404 if request.url.path.startswith("/api/v1/sessions/") and "id" not in request.path_params:
+            return problem(404, "not_found", "No session can have such an id; clauditor sessions lists them.")
         case 404 if "id" not in request.path_params:
             return problem(
                 404, "not_found", "There is nothing here; /api/v1/openapi.json lists what there is."

@@ -200,7 +200,8 @@ class Agent:
 
     def _drop_tools(self, call: Call, *, is_broken: bool) -> None:
         """Forget tools whose results will never come: those of a broken answer, which the client throws away,
-        and those that the conversation of `call` went on without."""
+        and those that the conversation of `call` went on without.
+        """
         for tool in list(self.running.values()):
             is_passed_by = tool.message_count < call.message_count and tool.called_at < call.started_at
             if is_passed_by or (is_broken and tool.exchange_id == call.exchange_id):

@@ -13,13 +13,14 @@ import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from clauditor.errors import ClauditorError
-from clauditor.proxy.process import PROBE_SECONDS
+from clauditor.proxy.process import LINUX, PROBE_SECONDS, Process
 from clauditor.text import clean
 
 REMEDY: Final = "install one (macOS: brew install envoy), name it with --envoy PATH, or use docker compose up"
@@ -72,6 +73,7 @@ def find_envoy(asked: Path | None) -> Envoy:
             errors="replace",
             check=False,
             timeout=VERSION_TIMEOUT_SECONDS,
+            start_new_session=True,  # Ctrl-C is for us; an Envoy that it ended would look like none
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it does not answer"
@@ -109,6 +111,18 @@ class Admin:
 
     def is_ready(self) -> bool:
         return self._ask("GET", "/ready") is not None
+
+    def process(self) -> Process | None:
+        """The Envoy behind the socket, also one that hangs; None if there is none (or not on Linux: unknown)."""
+        if not LINUX:
+            return None
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self._timeout_seconds)
+            connection.connect(str(self._socket_path))
+            # Whoever called listen (unix(7), SO_PEERCRED): pid, uid, gid.
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return Process.of(struct.unpack("3i", credentials)[0])
+        return None
 
     def open_connections(self) -> int | None:
         """Downstream connections that are open now; None if Envoy does not say."""

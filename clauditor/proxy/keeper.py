@@ -17,6 +17,7 @@ from typing import Final
 from clauditor.proxy.plan import Job
 from clauditor.proxy.process import PidRecord, Process
 from clauditor.proxy.rundir import RunDir
+from clauditor.proxy.running import running
 from clauditor.text import clean
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ READY_POLL_SECONDS: Final = 0.02
 SLOW_POLL_SECONDS: Final = 0.5  # once a start has taken longer than any healthy one
 SLOW_AFTER_SECONDS: Final = 15.0
 ADOPTION_SECONDS: Final = 2.0  # how long a running program may take to show that it is well
+RECORD_AGAIN_SECONDS: Final = 1.0  # how soon a pid file that could not be written is tried again
 A_LONG_TIME_SECONDS: Final = 3600.0
 TAIL_BYTES: Final = 4096
 FAILURES_KEPT: Final = 9
@@ -44,16 +46,19 @@ class Keeper:
         run: RunDir,
         *,
         environ: Mapping[str, str],
-        is_ready: Callable[[], bool],
+        is_ready: Callable[[Process], bool],
         replace: Replace,
         grace_seconds: float,
+        own_logs: tuple[str, ...] = (),
     ) -> None:
+        """`own_logs`: what the program itself writes in `run/`, by name; a long one is put aside before a start."""
         self._job = job
         self._run = run
         self._environ = environ
         self._is_ready = is_ready
         self._replace = replace
         self._grace_seconds = grace_seconds
+        self._own_logs = own_logs
         self._when_ready: Callable[[], None] | None = None
         self._stopping = threading.Event()
         self._starting = threading.Lock()  # no start may slip past a stop
@@ -77,22 +82,22 @@ class Keeper:
 
     def _keep(self) -> None:
         delay = FIRST_DELAY_SECONDS
-        running = self._adopt()
+        adopted = self._adopt()
         while not self._stopping.is_set():
-            if (running or self._launch()) and self._watch():
+            if (adopted or self._launch()) and self._watch():
                 delay = FIRST_DELAY_SECONDS
             elif not self._stopping.wait(delay):
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
-            running = False
+            adopted = False
 
     def _adopt(self) -> bool:
         """Take over what an earlier supervisor left running, if it is the same and well; else make room."""
-        record = PidRecord.read(self._run.pid_file(self._job.name))
+        record = running(self._run, self._job.name)
         if record is None:
             return False
         deadline = time.monotonic() + ADOPTION_SECONDS
         while record.fingerprint == self._job.fingerprint and record.process.is_running():
-            if self._is_ready():
+            if self._is_ready(record.process):
                 log.info("adopting %s (pid %d)", self._job.name, record.process.pid)
                 self._process = record.process
                 return True
@@ -109,6 +114,8 @@ class Keeper:
             if self._stopping.is_set():
                 return False
             try:
+                for name in self._own_logs:
+                    self._run.put_aside_if_long(name)
                 self._child = self._run.spawn(self._job.name, self._job.command, self._environ)
             except OSError as error:
                 self._start_failed(f"{self._job.command[0]}: {error.strerror}")
@@ -127,20 +134,20 @@ class Keeper:
         assert process is not None  # noqa: S101 - adopted or launched just before
         self._record(process, ready=False)
         began = time.monotonic()
-        while not self._is_ready():
+        while not self._is_ready(process):
             slow = time.monotonic() - began > SLOW_AFTER_SECONDS
             if process.wait(SLOW_POLL_SECONDS if slow else READY_POLL_SECONDS):
                 self._start_failed(self._last_words())
                 return False
-        self._record(process, ready=True)
+        written = self._record(process, ready=True)
         log.info("%s (pid %d) is ready", self._job.name, process.pid)
         with contextlib.suppress(OSError):  # a read-only disk must not stop the supervision
             self._run.failure_file(self._job.name).unlink(missing_ok=True)
         if self._when_ready is not None:
             self._when_ready()
             self._when_ready = None
-        while not process.wait(A_LONG_TIME_SECONDS):
-            pass
+        while not process.wait(A_LONG_TIME_SECONDS if written else RECORD_AGAIN_SECONDS):
+            written = written or self._record(process, ready=True)
         code = None if self._child is None or self._child.pid != process.pid else self._child.wait()
         log.log(
             logging.INFO if self._stopping.is_set() else logging.WARNING,
@@ -151,12 +158,15 @@ class Keeper:
         )
         return True
 
-    def _record(self, process: Process, *, ready: bool) -> None:
+    def _record(self, process: Process, *, ready: bool) -> bool:
+        """Write the pid file; whether that went well."""
         record = PidRecord(process=process, fingerprint=self._job.fingerprint, ready=ready)
         try:
             self._run.write(self._run.pid_file(self._job.name), record.text())
-        except OSError:  # a full disk must not stop the supervision
-            log.exception("cannot write the pid file of %s", self._job.name)
+        except OSError as error:  # a full disk must not stop the supervision
+            log.warning("cannot write the pid file of %s: %s", self._job.name, error.strerror)
+            return False
+        return True
 
     def _start_failed(self, reason: str) -> None:
         """Tell whoever waits for the start: each failed start adds a line."""

@@ -44,7 +44,7 @@ def is_free(host: str, port: int) -> bool:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
-            raise ClauditorError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+            raise _cannot_listen(host, port, error) from error
     return True
 
 
@@ -52,7 +52,10 @@ def any_free(host: str) -> int:
     """A port that is free now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise _cannot_listen(host, 0, error) from error
         return int(probe.getsockname()[1])
 
 
@@ -75,24 +78,24 @@ def accepts(host: str, port: int, timeout_seconds: float = PROBE_SECONDS) -> boo
 
 def listeners(port: int) -> list[Listener]:
     """Who listens where a connection to the loopback port may arrive (Linux; elsewhere unknown: empty)."""
-    found = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                address, _, hex_port = fields[1].partition(":")
-                if fields[3] == LISTEN and int(hex_port, 16) == port and address in LOOPBACK_OR_ANY:
-                    found.append(Listener(uid=int(fields[7]), inode=fields[9]))
-    return found
+    return [listener for address, listener in _everywhere(port) if address in LOOPBACK_OR_ANY]
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether this process listens on the port, at any address; True where that cannot be seen (not Linux)."""
+    if not LINUX:
+        return True
+    sockets = {f"socket:[{listener.inode}]" for _, listener in _everywhere(port)}
+    return any(target in sockets for target in _open_files(Path(f"/proc/{pid}")))
 
 
 def owner(port: int) -> str:
     """The process behind a busy port, as `name (pid 1)`; "another program" where that cannot be seen."""
     sockets = {f"socket:[{listener.inode}]" for listener in listeners(port)}
     if sockets:
-        for process, target in _open_files():
-            if target in sockets:
-                return f"{command_name(process) or 'a program'} (pid {process})"
+        for process in Path("/proc").glob("[0-9]*"):
+            if any(target in sockets for target in _open_files(process)):
+                return f"{command_name(int(process.name)) or 'a program'} (pid {process.name})"
     return "another program"
 
 
@@ -104,11 +107,29 @@ def is_ours(port: int) -> bool:
     return bool(found) and all(listener.uid == os.getuid() for listener in found)
 
 
-def _open_files() -> Iterator[tuple[int, str]]:
-    """Every open file of every process that we may look into."""
-    for directory in Path("/proc").iterdir():
-        if directory.name.isdigit():
+def _cannot_listen(host: str, port: int, error: OSError) -> ClauditorError:
+    """Why nobody, or not this user, may listen there, and what to change."""
+    if error.errno == errno.EACCES:
+        return ClauditorError(f"Port {port} is for privileged programs only; choose one above 1023.")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return ClauditorError(f"{host} is no address of this machine; give another one with --api-host.")
+    return ClauditorError(f"Cannot listen on {host} port {port} ({error.strerror}); choose another port.")
+
+
+def _everywhere(port: int) -> Iterator[tuple[str, Listener]]:
+    """Listeners on the port, each with its address as the kernel writes it."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                address, _, hex_port = fields[1].partition(":")
+                if fields[3] == LISTEN and int(hex_port, 16) == port:
+                    yield address, Listener(uid=int(fields[7]), inode=fields[9])
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """Every open file of one process; nothing if we may not look into it."""
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
-                for descriptor in (directory / "fd").iterdir():
-                    with contextlib.suppress(OSError):
-                        yield int(directory.name), str(descriptor.readlink())
+                yield str(descriptor.readlink())

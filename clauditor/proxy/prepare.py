@@ -16,8 +16,9 @@ from clauditor.proxy.bootstrap import render
 from clauditor.proxy.clusters import ProxyConfig
 from clauditor.proxy.envoy import Envoy, find_envoy
 from clauditor.proxy.plan import Job, Plan, fingerprint
-from clauditor.proxy.process import LINUX, PidRecord, Process
+from clauditor.proxy.process import LINUX, Process
 from clauditor.proxy.rundir import RunDir
+from clauditor.proxy.running import Name, running
 from clauditor.proxy.supervisor import background_environment
 from clauditor.proxy.upstream import Upstream, proxy_address, trusted_certificates
 
@@ -59,7 +60,8 @@ def prepare(
     consented to, or certificates and proxies that cannot be used.
     """
     kept = Plan.read(run.plan)
-    held = {name for name in ("envoy", "sidecar") if PidRecord.read(run.pid_file(name))}
+    programs: tuple[Name, ...] = ("envoy", "sidecar")
+    held = {name for name in programs if running(run, name)}
     if kept is not None and held:
         settings = _as_running(settings, kept)
     require_upstream_consent(settings)
@@ -135,7 +137,10 @@ def _choose_port(
             f"Port {wanted} is used by {ports.owner(wanted)}; stop it, or choose another one with {option}."
         )
     if kept and kept != taken and (held or ports.is_free(host, kept)):
-        return kept, None
+        return (
+            kept,
+            None if kept == wanted else f"Port {kept} is the one of last time; {option} takes another.",
+        )
     if not wanted:
         return ports.any_free(host), None
     if wanted != taken and ports.is_free(host, wanted):

@@ -70,7 +70,7 @@ class RunDir:
 
     @property
     def access_log(self) -> Path:
-        return self.path / "access.log"
+        return self.log("access")
 
     @property
     def plan(self) -> Path:
@@ -86,6 +86,11 @@ class RunDir:
     def supervisor_lock(self) -> Path:
         """Held by the supervisor for its whole life."""
         return self.path / "supervisor.lock"
+
+    @property
+    def sidecar_lock(self) -> Path:
+        """Held by the sidecar for its whole life."""
+        return self.path / "sidecar.lock"
 
     def log(self, name: str) -> Path:
         return self.path / f"{name}.log"
@@ -114,12 +119,25 @@ class RunDir:
                 "make it writable or choose another place with --data-dir."
             ) from error
 
-    def open_log(self, name: str) -> int:
-        """A file descriptor that appends to a log; a long log is put aside first."""
+    def clear_sockets(self) -> None:
+        """Remove the sockets of programs that have ended, and their directory if it is one of its own."""
+        for socket in (self.extproc_socket, self.admin_socket):
+            socket.unlink(missing_ok=True)
+        if self.sockets != self.path:
+            with contextlib.suppress(OSError):  # never made, or something else is in it
+                self.sockets.rmdir()
+
+    def put_aside_if_long(self, name: str) -> None:
+        """Give a long log another name; only while nobody writes to it."""
         path = self.log(name)
         with contextlib.suppress(FileNotFoundError):
             if path.stat(follow_symlinks=False).st_size > LOG_LIMIT_BYTES:
                 path.replace(path.with_suffix(".log.1"))
+
+    def open_log(self, name: str) -> int:
+        """A file descriptor that appends to a log; a long log is put aside first."""
+        self.put_aside_if_long(name)
+        path = self.log(name)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def spawn(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

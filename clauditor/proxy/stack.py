@@ -13,23 +13,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from clauditor import __version__
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
 from clauditor.proxy import ports
 from clauditor.proxy.envoy import Admin
-from clauditor.proxy.plan import Plan, is_healthy, url
-from clauditor.proxy.prepare import HOST, SIDECAR, Prepared, differing_choice, prepare
+from clauditor.proxy.plan import Plan
+from clauditor.proxy.prepare import SIDECAR, Prepared, differing_choice, prepare
 from clauditor.proxy.process import PidRecord, Process
 from clauditor.proxy.reach import Check, Reach
 from clauditor.proxy.rundir import RunDir
+from clauditor.proxy.running import Name, running
+from clauditor.proxy.status import Status, look, proxy_is_ours
 from clauditor.proxy.supervisor import (
     Supervisor,
     background_environment,
-    clear_sockets,
     end_draining,
     log_to_stderr,
     stop_on_signals,
@@ -37,12 +36,14 @@ from clauditor.proxy.supervisor import (
 from clauditor.proxy.upstream import Upstream
 
 START_SECONDS: Final = 15.0
-STOP_SECONDS: Final = 8.0
+ANSWER_SECONDS: Final = 2.0  # a stack that ran before may be busy for a moment, not for longer
+STOP_SECONDS: Final = 8.0  # for the supervisor, which ends the other two
+END_SECONDS: Final = 3.0
 POLL_SECONDS: Final = 0.02
 FAILED_STARTS: Final = 3  # the sidecar's first may fall into the last moments of an earlier one
+CHILDREN: Final[tuple[Name, ...]] = ("envoy", "sidecar")
+PROGRAMS: Final[tuple[Name, ...]] = ("supervisor", "sidecar", "envoy")  # in the order in which they are ended
 SUPERVISOR: Final = (sys.executable, "-P", "-m", "clauditor.proxy.supervisor")
-
-State = Literal["starting", "running", "unhealthy", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +59,6 @@ class Started:
     """What a person should know, such as a port that was taken instead of the usual one."""
     reach: Reach | None = None
     """What became of the handshake with the upstream; None if it was not tried."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One of the two programs, as it is now."""
-
-    url: str
-    pid: int | None
-    state: State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The stack as it is now."""
-
-    proxy: Part
-    sidecar: Part
-    upstream: str
-    data_dir: Path
-    version: str
-    envoy_version: str | None
-
-    @property
-    def anything_runs(self) -> bool:
-        return self.proxy.state != "stopped" or self.sidecar.state != "stopped"
 
 
 class Stack:
@@ -110,12 +86,16 @@ class Stack:
         """Start what does not run; returns when the proxy accepts and the sidecar is healthy.
 
         A second call finds the stack running and changes nothing. Raises ClauditorError with the reason and a
-        remedy. A sidecar that does not start leaves the proxy running, because sessions may depend on it.
+        remedy. A sidecar that does not start leaves the proxy running, because sessions may depend on it. On
+        KeyboardInterrupt, what this call started is stopped again.
         """
         self.run.prepare()
         with self._alone():
             if (plan := self._running_plan()) is not None:
-                return self._wait(plan, timeout_seconds, self._is_supervised, already=True)
+                started = self._wait(plan, timeout_seconds, self._is_supervised, already=True)
+                self._require_answers()
+                return started
+            kept = any(self._record(name) for name in CHILDREN)
             prepared = self._prepare()
             check = self._check(prepared) if check_upstream else None
             command = (*SUPERVISOR, str(self._settings.data_dir))
@@ -130,6 +110,12 @@ class Stack:
                 )
             except _ProxyFailedError:
                 self._end_everything()
+                raise
+            except KeyboardInterrupt:
+                if not kept:  # else sessions may depend on what an earlier start left running
+                    if young := Process.of(child.pid):  # it may have left its name nowhere yet
+                        young.end(STOP_SECONDS)
+                    self._end_everything()
                 raise
 
     def run_in_foreground(self, ready: Callable[[Started], None]) -> None:
@@ -167,33 +153,13 @@ class Stack:
         if not self.run.path.is_dir():
             return ()
         with self._alone():
-            names = tuple(name for name in ("sidecar", "envoy", "supervisor") if self._record(name))
+            names = tuple(name for name in PROGRAMS if self._record(name))
             self._end_everything()
             return names
 
     def status(self) -> Status:
         """What runs now, from files and short probes; needs nothing to run and changes nothing."""
-        plan = Plan.read(self.run.plan)
-        supervised = self._is_supervised()
-        proxy, sidecar = self._record("envoy"), self._record("sidecar")
-        host, port = (plan.host, plan.port) if plan else (HOST, self._settings.port)
-        api = (plan.api_host, plan.api_port) if plan else (self._settings.api_host, self._settings.api_port)
-        return Status(
-            proxy=Part(
-                url=url(host, port),
-                pid=proxy.process.pid if proxy else None,
-                state=_state(proxy, supervised, proxy is not None and self.proxy_is_ours()),
-            ),
-            sidecar=Part(
-                url=url(*api),
-                pid=sidecar.process.pid if sidecar else None,
-                state=_state(sidecar, supervised, sidecar is not None and is_healthy(*api)),
-            ),
-            upstream=plan.upstream if plan and (proxy or sidecar or supervised) else self._settings.upstream,
-            data_dir=self._settings.data_dir,
-            version=__version__,
-            envoy_version=plan.envoy_version if plan else None,
-        )
+        return look(self.run, self._settings)
 
     def serves(self) -> bool:
         """Whether the proxy answers and somebody keeps it running; the sidecar may be away for a moment."""
@@ -201,23 +167,17 @@ class Stack:
 
     def proxy_is_ours(self) -> bool:
         """Whether the proxy answers, and it is our own Envoy that listens, not whoever took its port."""
-        plan = Plan.read(self.run.plan)
-        return (
-            plan is not None
-            and Admin(self.run.admin_socket).is_ready()
-            and ports.is_ours(plan.port)
-            and ports.accepts(plan.host, plan.port)
-        )
+        return proxy_is_ours(self.run)
 
     def open_connections(self) -> int:
         """How many client connections the proxy holds now."""
         return Admin(self.run.admin_socket).open_connections() or 0
 
     def _prepare(self) -> Prepared:
-        for name in ("envoy", "sidecar"):
+        for name in CHILDREN:
             if (
                 record := self._record(name)
-            ) is not None:  # an earlier supervisor's word; this one shall say it anew
+            ) is not None:  # an earlier supervisor's word; this one says it anew
                 self.run.write(self.run.pid_file(name), dataclasses.replace(record, ready=False).text())
         return prepare(
             self._settings, self.run, environ=self._environ, sidecar=self._sidecar, owner=self._owner
@@ -226,20 +186,24 @@ class Stack:
     def _check(self, prepared: Prepared) -> Check:
         return Check(Upstream.of(prepared.settings.upstream), self.run.upstream_ca, prepared.proxy)
 
-    def _record(self, name: str) -> PidRecord | None:
-        return PidRecord.read(self.run.pid_file(name))
+    def _record(self, name: Name) -> PidRecord | None:
+        return running(self.run, name)
 
     def _is_supervised(self) -> bool:
         return self._record("supervisor") is not None
 
     def _running_plan(self) -> Plan | None:
         """The plan that a supervisor works on now; raises ClauditorError if this command line asks for another."""
+        self.refuse_other_choices()
+        return Plan.read(self.run.plan) if self._is_supervised() else None
+
+    def refuse_other_choices(self) -> None:
+        """Raise ClauditorError if a supervisor works on another plan than this command line asks for."""
         plan = Plan.read(self.run.plan) if self._is_supervised() else None
         if plan is not None and (option := differing_choice(self._settings, plan)):
             raise ClauditorError(
                 f"Clauditor already runs here with another {option}; to change it: clauditor down, then up again."
             )
-        return plan
 
     def _wait(
         self,
@@ -276,6 +240,14 @@ class Stack:
             time.sleep(POLL_SECONDS)
         if not _is_up(self._record("envoy"), plan.envoy.fingerprint):
             raise _ProxyFailedError(f"Envoy does not answer in time; see {self.run.log('envoy')}.")
+        sidecar = self._record("sidecar")
+        if ports.accepts(plan.api_host, plan.api_port) and not (
+            sidecar and ports.listens(sidecar.process.pid, plan.api_port)
+        ):
+            raise ClauditorError(
+                f"The proxy runs, but nothing is recorded: port {plan.api_port} is used by "
+                f"{ports.owner(plan.api_port)}; stop that, or: clauditor down, then up with another --api-port."
+            )
         reason = (
             (self._failures("sidecar") or ["it does not answer"])[-1].removeprefix("clauditor: ").rstrip(".")
         )
@@ -284,6 +256,26 @@ class Stack:
             f"see {self.run.log('sidecar')}."
         )
 
+    def _require_answers(self) -> None:
+        """Raise ClauditorError if a program that was ready once does not answer now (stopped, or stuck)."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            found = self.status()
+            stuck = [
+                (name, part.pid)
+                for name, part in (("proxy", found.proxy), ("sidecar", found.sidecar))
+                if part.state == "unhealthy"
+            ]
+            if not stuck:
+                return
+            if time.monotonic() > deadline:
+                (name, pid) = stuck[0]
+                raise ClauditorError(
+                    f"The {name} runs (pid {pid}), but does not answer; end it, and it is started again at once: "
+                    f"kill -9 {pid}"
+                )
+            time.sleep(POLL_SECONDS)
+
     def _failures(self, name: str) -> list[str]:
         try:
             return self.run.failure_file(name).read_text(encoding="utf-8").splitlines()
@@ -291,15 +283,18 @@ class Stack:
             return []
 
     def _end_everything(self) -> None:
-        for name, seconds in (("supervisor", STOP_SECONDS), ("sidecar", 3.0), ("envoy", 2.0)):
-            record = self._record(name)
-            if record is not None and not record.process.end(seconds):
+        """End all three, also those whose pid file was lost; raises ClauditorError if one is left."""
+        for name in PROGRAMS:
+            if (record := self._record(name)) is not None:
+                record.process.end(STOP_SECONDS if name == "supervisor" else END_SECONDS)
+            self.run.forget(name)
+        for name in PROGRAMS:
+            if (record := self._record(name)) is not None:
                 raise ClauditorError(
                     f"The {name} (pid {record.process.pid}) cannot be ended; end it by hand."
                 )
-            self.run.forget(name)
         end_draining(self.run)
-        clear_sockets(self.run)
+        self.run.clear_sockets()
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -328,11 +323,3 @@ class _ProxyFailedError(ClauditorError):
 
 def _is_up(record: PidRecord | None, fingerprint: str) -> bool:
     return record is not None and record.ready and record.fingerprint == fingerprint
-
-
-def _state(record: PidRecord | None, supervised: bool, answers: bool) -> State:
-    if record is None:
-        return "starting" if supervised else "stopped"
-    if answers:
-        return "running"
-    return "unhealthy" if record.ready else "starting"

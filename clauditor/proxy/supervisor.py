@@ -7,7 +7,6 @@ request: both listen on the port for a moment (SO_REUSEPORT), then the old one d
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import resource
@@ -21,7 +20,7 @@ from types import FrameType
 from typing import Final
 
 from clauditor.errors import ClauditorError
-from clauditor.proxy import ports
+from clauditor.proxy import locks, ports
 from clauditor.proxy.envoy import DRAIN_SECONDS, Admin
 from clauditor.proxy.keeper import Keeper
 from clauditor.proxy.plan import Plan, is_healthy
@@ -68,25 +67,22 @@ class Supervisor:
             is_ready=self._proxy_is_ready,
             replace=self._replace_envoy,
             grace_seconds=ENVOY_GRACE_SECONDS,
+            own_logs=("access",),
         )
         self._sidecar = Keeper(
             plan.sidecar,
             run,
             environ=background_environment(environ),
-            is_ready=lambda: is_healthy(plan.api_host, plan.api_port),
+            is_ready=self._sidecar_is_ready,
             replace=_end_first,
             grace_seconds=SIDECAR_GRACE_SECONDS,
         )
 
     def start(self) -> None:
         """Start or adopt the programs; returns at once. Raises ClauditorError if another supervisor is at work."""
-        self._lock = os.open(
-            self._run.supervisor_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+            self._lock = locks.hold(self._run.supervisor_lock)
+        except BlockingIOError as error:
             raise ClauditorError("Another supervisor already runs here; see clauditor status.") from error
         record = PidRecord(process=Process.current(), fingerprint=self._plan.version, ready=True)
         self._run.write(self._run.pid_file("supervisor"), record.text())
@@ -120,11 +116,16 @@ class Supervisor:
         self._sidecar.stop()
         self._envoy.stop()
         end_draining(self._run)
-        clear_sockets(self._run)
+        self._run.clear_sockets()
         self._run.forget("supervisor")
         os.close(self._lock)
 
-    def _proxy_is_ready(self) -> bool:
+    def _sidecar_is_ready(self, process: Process) -> bool:
+        """Whether this very process serves: another program on its port may answer as well."""
+        plan = self._plan
+        return is_healthy(plan.api_host, plan.api_port) and ports.listens(process.pid, plan.api_port)
+
+    def _proxy_is_ready(self, _process: Process) -> bool:
         return Admin(self._run.admin_socket).is_ready() and ports.accepts(self._plan.host, self._plan.port)
 
     def _replace_envoy(self, old: Process) -> Callable[[], None]:
@@ -137,7 +138,10 @@ class Supervisor:
             return _nothing
         end_draining(self._run)  # only one at a time: a third generation waits for nobody
         self._run.admin_socket.replace(self._run.old_admin_socket)
-        self._run.pid_file("envoy").replace(self._run.pid_file("envoy.draining"))
+        pid_file = self._run.pid_file("envoy")
+        if PidRecord.read(pid_file) is None:  # it was lost
+            self._run.write(pid_file, PidRecord(process=old, fingerprint="", ready=True).text())
+        pid_file.replace(self._run.pid_file("envoy.draining"))
         drain = threading.Thread(target=_drain, args=(self._run, old), name="drain", daemon=True)
         return drain.start
 
@@ -149,12 +153,6 @@ def end_draining(run: RunDir) -> None:
         record.process.end(ENVOY_GRACE_SECONDS)
     run.old_admin_socket.unlink(missing_ok=True)
     run.forget("envoy.draining")
-
-
-def clear_sockets(run: RunDir) -> None:
-    """Remove the sockets of programs that have ended."""
-    for socket in (run.extproc_socket, run.admin_socket):
-        socket.unlink(missing_ok=True)
 
 
 def main(data_dir: str) -> None:

@@ -19,7 +19,6 @@ from clauditor.model.events import (
     ResponseStarted,
     SideCallFinished,
 )
-from clauditor.model.usage import Usage
 from clauditor.wire.anthropic import errors
 from clauditor.wire.anthropic.limits import limits_seen
 from clauditor.wire.anthropic.request import Call

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -65,6 +68,47 @@ def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
     refused = cli("upp")
     assert refused.returncode == 2
     assert "No such command 'upp'" in refused.stderr
+
+
+def test_help_is_a_command_too(cli: Cli) -> None:
+    assert cli("help").stdout == cli("--help").stdout
+    assert cli("help", "down").stdout == cli("down", "--help").stdout
+
+
+@pytest.mark.parametrize("arguments", [["status", "extra"], ["run"], ["show"], ["up", "--port", "x"]])
+def test_a_usage_error_is_whole_sentences(cli: Cli, arguments: list[str]) -> None:
+    refused = cli(*arguments)
+    assert refused.returncode == 2
+    assert re.fullmatch(rf"clauditor: [^\n]+[^.]\. See clauditor {arguments[0]} --help\.\n", refused.stderr)
+
+
+def test_output_that_cannot_be_written_is_one_sentence(cli_environ: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-P", "-m", "clauditor", "status", "--json"],
+            env=cli_environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert found.returncode == 1
+    assert found.stderr == "clauditor: Cannot write the output: No space left on device.\n"
+
+
+def test_ctrl_c_while_it_is_loaded_shows_no_traceback(cli_environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(30)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clauditor", "status"],
+        env=cli_environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"loading\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.returncode == -signal.SIGINT
 
 
 def test_a_reader_that_has_enough_is_no_error(cli_environ: dict[str, str]) -> None:

@@ -66,6 +66,8 @@ def test_a_signal_reaches_the_client_as_if_nothing_stood_between(
         env=cli_environ,
         stdout=subprocess.PIPE,
         process_group=0,  # with its parent in another one it is no orphan, which SIGTSTP would not stop
+        # Whoever started the tests in the background may have had some signals ignored.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -93,7 +95,11 @@ def test_a_command_that_does_not_exist_is_127(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_without_a_command_it_is_a_usage_error(cli: Cli) -> None:
-    assert cli("run").returncode == 2
+    refused = cli("run")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(
+        "clauditor: Name the command to start, such as: clauditor run claude. See "
+    )
 
 
 def test_if_the_proxy_cannot_start_the_client_is_started_directly(cli: Cli) -> None:
@@ -106,11 +112,43 @@ def test_if_the_proxy_cannot_start_the_client_is_started_directly(cli: Cli) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("port = 'x'", {}),
+        ("port =", {}),
+        ("", {"CLAUDITOR_PORT": "x"}),
+        ("", {"CLAUDITOR_CONFIG": "/nowhere"}),
+    ],
+)
+def test_settings_that_cannot_be_used_do_not_stop_the_client(
+    cli: Cli, tmp_path: Path, text: str, variables: dict[str, str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    environ = {"CLAUDITOR_CONFIG": str(config), "CLAUDITOR_PORT": "", **variables}
+    found = cli("run", *SHOW, environ=environ)
+    assert found.returncode == 0
+    assert found.stderr.count("\n") == 1
+    assert found.stderr.endswith(f". Starting {sys.executable} directly, it is not watched.\n")
+    assert "ANTHROPIC_BASE_URL" not in environment_of(found)
+
+
+def test_options_that_the_running_stack_does_not_have_are_said_and_the_client_goes_directly(cli: Cli) -> None:
+    cli("up")
+    found = cli("run", "--upstream", "http://127.0.0.1:2", *SHOW)
+    assert found.stderr == (
+        "clauditor: Clauditor already runs here with another --upstream; to change it: clauditor down, then up again. "
+        f"Starting {sys.executable} directly, it is not watched.\n"
+    )
+    assert "ANTHROPIC_BASE_URL" not in environment_of(found)
+
+
+@pytest.mark.parametrize(
     ("variables", "words"),
     [
         (
             {"ANTHROPIC_BASE_URL": "https://llm.example/"},
-            "ANTHROPIC_BASE_URL already sends Claude to https://llm.example/",
+            "clauditor up --upstream https://llm.example/. Starting",
         ),
         ({"CLAUDE_CODE_USE_BEDROCK": "1"}, "CLAUDE_CODE_USE_BEDROCK sends Claude to Amazon Bedrock"),
     ],

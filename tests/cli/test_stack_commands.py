@@ -18,6 +18,10 @@ from typing import Any
 
 import pytest
 
+from clauditor.errors import ClauditorError
+from clauditor.proxy import ports
+from clauditor.proxy.envoy import find_envoy
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -140,13 +144,17 @@ def test_in_the_foreground_it_stays_until_it_is_stopped(cli: Cli, cli_environ: d
         ),
         (
             ["--data-dir", "/usr"],
-            r"/usr is open to others and holds other files; give a --data-dir for Clauditor alone",
+            (
+                r"/usr (is open to others and holds other files; give a --data-dir for Clauditor alone"
+                r"|belongs to another user; give a --data-dir of your own)"
+            ),
         ),
         (
             ["--upstream-ca", "/nowhere.pem", "--upstream", "https://x"],
             r"Cannot read the certificates in /nowhere\.pem",
         ),
         (["--upstream-ca", "/etc/passwd", "--upstream", "https://x"], r"holds no certificate in PEM form"),
+        (["--api-host", "192.0.2.1"], r"192\.0\.2\.1 is no address of this machine; give another one with"),
         (["--port", "4711", "--api-port", "4711"], r"Proxy and sidecar cannot share port 4711"),
     ],
 )
@@ -154,6 +162,93 @@ def test_what_cannot_work_is_one_sentence(cli: Cli, arguments: list[str], words:
     refused = cli("up", *arguments)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert re.fullmatch(rf"clauditor: .*{words}.*\.\n", refused.stderr)
+
+
+def test_a_port_for_the_privileged_is_refused_with_a_remedy() -> None:
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            ports.is_free("127.0.0.1", 80)
+        except ClauditorError as error:
+            os.write(writable, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable) as said:
+        text = said.read()
+    os.waitpid(child, 0)
+    first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())  # 0 in Docker's containers
+    refusal = "Port 80 is for privileged programs only; choose one above 1023."
+    assert text == (refusal if first > 80 else "")
+
+
+def test_broken_settings_block_neither_status_nor_env_nor_down(cli: Cli, tmp_path: Path) -> None:
+    cli("up")
+    config = tmp_path / "config.toml"
+    config.write_text("port =")
+    broken = {"CLAUDITOR_CONFIG": str(config), "CLAUDITOR_API_PORT": "x"}
+    for command in (["status"], ["env"], ["down", "--yes"]):
+        found = cli(*command, environ=broken)
+        assert found.returncode == 0, command
+        assert "config.toml is not valid TOML" in found.stderr
+    assert found.stdout == "Stopped.\n"
+    assert cli("up", environ=broken).returncode == 1
+
+
+def test_a_misspelt_setting_is_one_line_of_warning(cli: Cli, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("prot = 1")
+    found = cli("status", "--config", str(config))
+    assert (
+        found.stderr == f"clauditor: prot in {config} is no setting and has no effect; check its spelling.\n"
+    )
+
+
+def test_up_says_that_a_frozen_sidecar_does_not_answer(cli: Cli) -> None:
+    cli("up")
+    pid = status(cli)["sidecar"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    found = cli("up")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == (
+        f"clauditor: The sidecar runs (pid {pid}), but does not answer; end it, and it is started again at once: "
+        f"kill -9 {pid}\n"
+    )
+
+
+def test_up_says_which_port_it_kept(cli: Cli) -> None:
+    assert "of last time" not in cli("up").stdout
+    port = status(cli)["proxy"]["url"].rpartition(":")[2]
+    cli("down")
+    assert f"Port {port} is the one of last time; --port takes another." in cli("up").stdout
+
+
+def test_ctrl_c_while_it_starts_stops_what_was_started(
+    cli: Cli, cli_environ: dict[str, str], tmp_path: Path
+) -> None:
+    envoy = tmp_path / "envoy"
+    real = find_envoy(None).path
+    envoy.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exec {real} --version\nexec sleep 60\n')
+    envoy.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "clauditor", "up", "--envoy", str(envoy)],
+        env=cli_environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 10
+    pid_file = tmp_path / "data" / "run" / "envoy.pid"
+    while not pid_file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err.strip()) == (130, "", "clauditor: Interrupted, nothing runs here.")
+    assert cli("status").returncode == 1
 
 
 def test_a_busy_port_names_its_owner(cli: Cli) -> None:

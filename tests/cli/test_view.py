@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -105,6 +107,29 @@ def test_without_a_sidecar_one_sentence_names_the_remedy(cli: Cli, command: list
     assert done.stderr.startswith("clauditor: ")
     assert "clauditor up" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_sidecar_that_hangs_costs_a_listing_seconds_and_is_one_sentence(cli: Cli, api: PretendApi) -> None:
+    """Frozen, it still takes connections (the kernel does), and never answers."""
+    commands = (["top", "--once"], ["sessions"], ["show", "5f0c"])
+    done: list[subprocess.CompletedProcess[str]] = []
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        url = f"http://127.0.0.1:{frozen.getsockname()[1]}"
+        asking = [
+            threading.Thread(target=lambda words=words: done.append(cli(*words, "--url", url)))
+            for words in commands
+        ]
+        began = time.monotonic()
+        for each in asking:
+            each.start()
+        for each in asking:
+            each.join()
+        took = time.monotonic() - began
+    assert [answer.stderr for answer in done] == [
+        f"clauditor: The Clauditor at {url} does not answer; see: clauditor status\n"
+    ] * 3
+    assert {answer.returncode for answer in done} == {1}
+    assert took < 9, "five seconds, and three programs that start at once"
 
 
 @pytest.mark.parametrize(

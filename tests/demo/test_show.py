@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -26,6 +27,7 @@ from clauditor.demo import Tokens
 from clauditor.demo.seeded import stable_uuid
 from clauditor.demo.show import Show
 from clauditor.demo.stories import STORIES
+from clauditor.proxy.envoy import find_envoy
 
 COMMAND = (sys.executable, "-P", "-m", "clauditor", "demo")
 EMPTY = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDITOR_")}
@@ -235,6 +237,52 @@ def test_a_failed_start_is_one_sentence(short_dir: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("clauditor: ")
     assert done.stderr.count("\n") == 1
+    assert list(short_dir.iterdir()) == [wrong]
+
+
+def test_a_failed_start_leaves_the_log_that_it_names(short_dir: Path) -> None:
+    wrong = short_dir / "envoy"
+    wrong.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec {find_envoy(None).path} --version\necho broken\nexit 3\n'
+    )
+    wrong.chmod(0o755)
+    done = subprocess.run(
+        [*COMMAND, "--headless", "--envoy", str(wrong)],
+        capture_output=True, text=True, check=False, timeout=60, env={**EMPTY, "TMPDIR": str(short_dir)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    named = re.search(r"\(more in (.+)\)\.\n", done.stderr)
+    assert named is not None
+    assert "broken" in Path(named[1]).read_text()
+
+
+def test_a_place_that_cannot_be_written_is_named_with_a_remedy() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--headless", "--data-dir", "/proc"],
+        capture_output=True, text=True, check=False, timeout=60, env=EMPTY,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"clauditor: Cannot write to /proc: .+; choose another place with --data-dir\.\n", done.stderr
+    )
+
+
+def test_ctrl_c_while_it_starts_ends_it_without_a_word(short_dir: Path) -> None:
+    slow = short_dir / "envoy"
+    slow.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && touch {short_dir}/asked && sleep 0.5\nexec {find_envoy(None).path} "$@"\n'
+    )
+    slow.chmod(0o755)
+    process = subprocess.Popen(
+        [*COMMAND, "--headless", "--envoy", str(slow)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**EMPTY, "TMPDIR": str(short_dir)},
+        start_new_session=True,
+    )  # fmt: skip
+    until((short_dir / "asked").exists, "the question for the version")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everyone in the foreground
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert {path.name for path in short_dir.iterdir()} == {"envoy", "asked"}
 
 
 @pytest.mark.parametrize("options", [("--speed", "0"), ("--seed", "-1"), ("--speed", "fast")])

@@ -249,10 +249,16 @@ async def test_an_error_of_ours_is_told_without_details_and_counted(
     assert 'clauditor_internal_errors_total{part="api"} 1.0' in sidecar.metrics.render().decode()
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/", "/api/v1/sessions/", "/api/v1/sessions/a/b"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/", "/api/v2/sessions/a"])
 async def test_an_unknown_path_is_a_404_with_a_sentence(sidecar: Sidecar, path: str) -> None:
     body = await sidecar.get(path, status=404)
     assert body["error"]["message"].endswith("/api/v1/openapi.json lists what there is.")
+
+
+@pytest.mark.parametrize("given", ["", "a/b", "a%20b%2Fc"])
+async def test_an_id_that_can_be_none_is_a_404_about_the_id(sidecar: Sidecar, given: str) -> None:
+    body = await sidecar.get(f"/api/v1/sessions/{given}", status=404)
+    assert body["error"]["message"] == "No session can have such an id; clauditor sessions lists them."
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])

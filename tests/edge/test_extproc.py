@@ -145,5 +145,3 @@ async def test_our_own_error_ends_the_observation_and_nothing_else(edge: Edge) -
     edge.service._publish = edge.events.append
     await edge.copy(exchange())
     assert len(edge.of(AttemptFinished)) == 1
-
-

@@ -1,4 +1,4 @@
-"""A small sidecar for supervision tests: answers /healthz, ends on SIGTERM, and can be told to fail at its start.
+"""A small sidecar for supervision tests: holds its lock, answers /healthz, ends on SIGTERM, can be told to fail.
 
 With a file `fail` in the data directory it prints that file's text and exits 1; with a file `hang` it listens but
 never answers.
@@ -12,6 +12,9 @@ import signal
 import sys
 import time
 from pathlib import Path
+
+from clauditor.proxy import locks
+from clauditor.proxy.rundir import RunDir
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,6 +36,7 @@ def main() -> None:
     fail = options.data_dir / "fail"
     if fail.exists():
         sys.exit(fail.read_text())
+    locks.hold(RunDir(options.data_dir).sidecar_lock)
     while (options.data_dir / "hang").exists():
         time.sleep(0.05)
     http.server.ThreadingHTTPServer(("127.0.0.1", options.api_port), Handler).serve_forever()

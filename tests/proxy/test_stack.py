@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.server
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ from clauditor.config import load_settings
 from clauditor.errors import ClauditorError
 from clauditor.proxy import ports
 from clauditor.proxy.process import Process
+from clauditor.proxy.rundir import LOG_LIMIT_BYTES
 from clauditor.proxy.stack import Stack
 
 SIDECAR = (sys.executable, str(Path(__file__).parent / "stand_in_sidecar.py"))
@@ -194,6 +196,89 @@ def test_a_supervisor_left_with_a_dead_envoy_starts_a_new_one_on_the_same_port(m
     assert (again.plan.port, again.plan.api_port) == (started.plan.port, started.plan.api_port)
 
 
+def test_what_lost_its_pid_file_is_found_and_stopped(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    started = stack.start()
+    processes = {name: process_of(stack, name) for name in ("supervisor", "envoy", "sidecar")}
+    for name in processes:
+        stack.run.pid_file(name).unlink()
+    assert stack.status().proxy.pid == started.proxy_pid
+    assert stack.status().sidecar.pid == started.sidecar_pid
+    assert set(stack.stop()) == set(processes)
+    assert not any(process.is_running() for process in processes.values())
+    assert not ports.accepts("127.0.0.1", started.plan.api_port)
+
+
+def test_a_new_supervisor_makes_room_where_pid_files_were_lost(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    started = stack.start()
+    old = [process_of(stack, name) for name in ("envoy", "sidecar")]
+    kill(process_of(stack, "supervisor"))
+    for name in ("envoy", "sidecar"):
+        stack.run.pid_file(name).unlink()
+    again = make_stack().start()
+    assert (again.plan.port, again.plan.api_port) == (started.plan.port, started.plan.api_port)
+    assert not any(process.is_running() for process in old)
+    assert stack.status().sidecar.state == "running"
+
+
+def test_a_pid_file_that_could_not_be_written_is_written_later(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.start()
+    old = process_of(stack, "sidecar")
+    in_the_way = stack.run.pid_file("sidecar")
+    in_the_way.unlink()
+    in_the_way.mkdir()
+    kill(old)
+    wait_until(lambda: is_back(stack, old))
+    in_the_way.rmdir()
+    wait_until(in_the_way.is_file)
+    assert pid_of(stack, "sidecar") == stack.status().sidecar.pid
+
+
+def test_another_program_on_the_port_is_not_taken_for_the_sidecar(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
+    stack = make_stack()
+    plan = stack.start().plan
+    fail = tmp_path / "data" / "fail"
+    fail.write_text("Not now.")
+    kill(process_of(stack, "sidecar"))
+    failures = stack.run.failure_file("sidecar")
+    wait_until(failures.exists)
+    with squatter(plan.api_port):
+        fail.unlink()
+        wait_until(lambda: "in use" in failures.read_text())
+        assert stack.status().sidecar.state != "running"
+        with pytest.raises(
+            ClauditorError,
+            match=rf"nothing is recorded: port {plan.api_port} is used by .+ \(pid {os.getpid()}\); stop that",
+        ):
+            stack.start()
+        starts = stack.run.log("supervisor").read_text().count("started sidecar")
+        assert starts < 8  # slowed down, as none of them was ready
+    wait_until(lambda: stack.status().sidecar.state == "running", 35)
+
+
+def test_a_start_finds_a_frozen_sidecar_and_says_so(make_stack: MakeStack) -> None:
+    started = make_stack().start()
+    os.kill(started.sidecar_pid, signal.SIGSTOP)
+    with pytest.raises(
+        ClauditorError, match=rf"sidecar runs \(pid {started.sidecar_pid}\), but does not answer; .* kill -9 "
+    ):
+        make_stack().start()
+
+
+def test_a_long_access_log_is_put_aside_before_envoy_starts(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.run.prepare()
+    stack.run.access_log.write_bytes(b"x" * (LOG_LIMIT_BYTES + 1))
+    started = stack.start()
+    assert status_code(started.plan.proxy_url) == 503
+    wait_until(lambda: 0 < stack.run.access_log.stat().st_size < 10_000)
+    assert (stack.run.path / "access.log.1").stat().st_size > LOG_LIMIT_BYTES
+
+
 def test_a_stopped_sidecar_is_replaced_by_a_new_supervisor(make_stack: MakeStack) -> None:
     stack = make_stack()
     started = stack.start()
@@ -333,7 +418,7 @@ def test_a_long_data_directory_gets_a_short_place_for_its_sockets(
     assert stack.run.sockets.parent == Path("/tmp")
     assert stack.run.sockets.stat().st_mode & 0o777 == 0o700
     stack.stop()
-    stack.run.sockets.rmdir()
+    assert not stack.run.sockets.exists()
 
 
 def test_no_key_of_the_callers_environment_reaches_what_stays_running(
@@ -357,6 +442,27 @@ def test_what_stays_running_holds_none_of_the_callers_descriptors(
             held = {str(path.readlink()) for path in Path(f"/proc/{pid_of(stack, name)}/fd").iterdir()}
             assert mine.name not in held
             assert not any(target.startswith(("pipe:", "/dev/pts")) for target in held if name != "envoy")
+
+
+@contextlib.contextmanager
+def squatter(port: int) -> Iterator[None]:
+    """Another program, this one, that answers 200 to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Stay quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
 
 
 @contextlib.contextmanager

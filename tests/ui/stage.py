@@ -25,11 +25,16 @@ class ScriptedSidecar:
         self.streams = 0
         self.is_away = False
         self.turn_reads = 0
+        self.summary_reads = 0
+        self.today_usd = 38.4
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
 
     def say(self, *sessions: Mapping[str, Any], full: bool = False, removed: tuple[str, ...] = ()) -> None:
         data = {"full": full, "sessions": list(sessions), "removed": list(removed), "totals": {}}
         self._queue.put_nowait(("snapshot", "1", data))
+
+    def beat(self) -> None:
+        self._queue.put_nowait(("heartbeat", None, {"at": afternoon.NOW}))
 
     def hang_up(self) -> None:
         self._queue.put_nowait(None)
@@ -42,7 +47,8 @@ class ScriptedSidecar:
             yield message
 
     def summary(self) -> Mapping[str, Any]:
-        return {"today": {"cost_usd": 38.4, "cost_complete": True}}
+        self.summary_reads += 1
+        return {"today": {"cost_usd": self.today_usd, "cost_complete": True}}
 
     def session(self, session_id: str) -> Mapping[str, Any]:
         return {"side_calls_by_name": [{"name": "title", "calls": 3, "cost_usd": 0.02}]}

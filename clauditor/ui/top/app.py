@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import ClassVar, Final
@@ -25,9 +26,12 @@ from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.header import Spend, spend_of
 from clauditor.ui.views.session import SessionView
+from clauditor.ui.views.words import sign
 
 PAINT_SECONDS: Final = 0.25
 SUMMARY_SECONDS: Final = 30.0
+# A cost that changed is in the sidecar's sums by then; several that change together are one question.
+SPENT_SECONDS: Final = 1.0
 
 THEME: Final = Theme(
     name="clauditor",
@@ -41,6 +45,10 @@ THEME: Final = Theme(
     surface="#1a1d2a",
     panel="#232739",
     dark=True,
+)
+
+_TABLE_ACTIONS: Final = frozenset(
+    {"move", "story", "find", "show_all", "sort", "view", "unfold", "copy", "freeze"}
 )
 
 
@@ -91,7 +99,7 @@ class TopApp(App[None]):
         self._proxy_url = proxy_url
         self._should_stop = should_stop
         self._spend = Spend()
-        self._frozen: tuple[float, tuple[SessionView, ...]] | None = None
+        self._frozen: tuple[float, tuple[SessionView, ...], Spend] | None = None
         self._painted_at = 0.0
         self._is_dirty = True
 
@@ -114,11 +122,17 @@ class TopApp(App[None]):
 
     # -- what is shown -------------------------------------------------------------------------------
 
-    def _shown(self) -> tuple[Scene, tuple[SessionView, ...]]:
-        """The time and the sessions as the screen shows them: while frozen both stand still."""
-        now, sessions = self._frozen or (self._clock(), tuple(self.live.by_id.values()))
+    def _shown(self) -> tuple[Scene, tuple[SessionView, ...], Spend]:
+        """The time, the sessions and the sums as the screen shows them: while frozen all stand still."""
+        now, sessions, spend = self._frozen or self._known()
         estimated = all(session.estimated for session in sessions)
-        return Scene(now=now, zone=self._zone(now), all_estimated=estimated), sessions
+        return Scene(now=now, zone=self._zone(now), all_estimated=estimated), sessions, spend
+
+    def _known(self) -> tuple[float, tuple[SessionView, ...], Spend]:
+        """What is known now. While nothing is heard that is the last message: nobody knows what came after."""
+        heard_at = self.live.heard_at
+        now = self._clock() if self.live.is_connected or heard_at is None else heard_at
+        return now, tuple(self.live.by_id.values()), self._spend
 
     def _changed(self) -> None:
         """The stream said something; paint at once, unless the last time was a moment ago."""
@@ -136,13 +150,13 @@ class TopApp(App[None]):
         """Bring every part of the screen up to date; only lines that differ are drawn."""
         now = self._clock()
         self._painted_at, self._is_dirty = now, False
-        scene, sessions = self._shown()
+        scene, sessions, spend = self._shown()
         folding = self.board.arrange(sessions, scene.now, now)
         shown = frame(
             self.board,
             sessions,
             folding,
-            spend=self._spend,
+            spend=spend,
             scene=scene,
             size=(self.size.width, self.size.height),
             notice=self._notice(),
@@ -171,19 +185,22 @@ class TopApp(App[None]):
             return f"frozen since {units.clock(self._frozen[0], self._zone(self._frozen[0]))}, space goes on"
         if self.live.is_connected:
             return ""
-        if self.live.lost_at is None:
+        if self.live.heard_at is None:
             return "connecting"
-        at = units.clock(self.live.lost_at, self._zone(self.live.lost_at), seconds=True)
-        return f"no connection since {at}, trying again (clauditor status)"
+        at = units.clock(self.live.heard_at, self._zone(self.live.heard_at), seconds=True)
+        return f"nothing heard since {at}; see: clauditor status"
 
     async def _read_summaries(self) -> None:
+        """Ask for the sums, again a moment after a cost changed."""
         while True:
-            try:
+            self.live.spent.clear()
+            with contextlib.suppress(ClauditorError):  # the headline says when nothing is heard
                 self._spend = spend_of(await asyncio.to_thread(self._sidecar.summary))
-            except ClauditorError:
-                self._spend = Spend()
-            self._is_dirty = True
-            await asyncio.sleep(SUMMARY_SECONDS)
+                self._is_dirty = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUMMARY_SECONDS):
+                    await self.live.spent.wait()
+            await asyncio.sleep(SPENT_SECONDS)
 
     # -- keys and mouse ------------------------------------------------------------------------------
 
@@ -199,7 +216,7 @@ class TopApp(App[None]):
 
     def action_story(self) -> None:
         if self.board.selected is not None:
-            scene, _ = self._shown()
+            scene, *_ = self._shown()
             self.push_screen(StoryScreen(self.board.selected, scene, self._sidecar))
 
     def action_find(self) -> None:
@@ -222,17 +239,23 @@ class TopApp(App[None]):
         self.board.toggle_unfold()
         self.paint()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The table's keys do nothing while another screen lies over it."""
+        if action in _TABLE_ACTIONS and len(self.screen_stack) > 1:
+            return False
+        return super().check_action(action, parameters)
+
     def action_copy(self) -> None:
         if self.board.selected is not None:
             self.copy_to_clipboard(self.board.selected.shown_id)
             self.notify(f"Copied {self.board.selected.shown_id}", timeout=2)
 
     def action_freeze(self) -> None:
-        self._frozen = None if self._frozen else (self._clock(), tuple(self.live.by_id.values()))
+        self._frozen = None if self._frozen else self._known()
         self.paint()
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(has_signs=any(sign(view).strip() for view in self.live.by_id.values())))
 
     def _find_line(self, *, shown: bool) -> None:
         find, footer = self.query_one("#find", Input), self.query_one("#footer", LineArea)

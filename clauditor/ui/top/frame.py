@@ -10,6 +10,7 @@ from clauditor.ui.top.board import Board
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import Layout, layout, titles
 from clauditor.ui.views.detail import detail, title
+from clauditor.ui.views.find import nothing_found
 from clauditor.ui.views.footer import footer
 from clauditor.ui.views.header import Spend, header
 from clauditor.ui.views.screen import empty
@@ -50,6 +51,8 @@ def frame(
     plan = layout(board.view, width, board.rows)
     heads = header(sessions, spend, scene, width, notice)
     columns = [titles(plan, scene)] if sessions or notice else [(), *empty(proxy_url)]
+    if sessions and board.query and not board.rows:
+        columns += nothing_found(board.query)
     folded = [line for line in (fold_line(folding, scene),) if line]
     pane: list[Line] = []
     if board.selected is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,20 +11,43 @@ from textual.screen import ModalScreen
 from clauditor.ui.top.lines import LineArea
 from clauditor.ui.views.footer import help_lines
 
+_MAX_CELLS: Final = 76
+_FRAME_CELLS: Final = 5  # borders, blanks beside them, and the scroll bar
+
 
 class HelpScreen(ModalScreen[None]):
-    """Keys and words; any of Esc, q, ? or Enter closes it."""
+    """Keys and words; any of Esc, q, ? or Enter closes it. `has_signs`: some session has a sign to explain."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
     ]
+
+    def __init__(self, *, has_signs: bool) -> None:
+        super().__init__()
+        self._has_signs = has_signs
 
     def compose(self) -> ComposeResult:
         yield LineArea(id="help", can_focus=True)
 
     def on_mount(self) -> None:
-        lines = help_lines()
+        self._show()
+        self.query_one("#help", LineArea).focus()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        width = min(self.size.width, _MAX_CELLS)
+        lines = help_lines(width - _FRAME_CELLS, has_signs=self._has_signs)
         area = self.query_one("#help", LineArea)
+        area.styles.width = width
         area.styles.height = len(lines) + 2  # its border
+        area.border_subtitle = (
+            "Esc closes" if len(lines) + 2 <= self.size.height else "j k scroll, Esc closes"
+        )
         area.show(lines)
-        area.focus()
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#help", LineArea).scroll_relative(y=lines, animate=False)

@@ -31,12 +31,15 @@ class LiveSessions:
         self.dropped = 0
         self.is_connected = False
         self.is_complete = False
-        self.lost_at: float | None = None
+        self.heard_at: float | None = None
+        self.spent = asyncio.Event()
+        """Set when a cost changed; whoever waits for it clears it."""
 
     def apply(self, message: Mapping[str, Any]) -> None:
         """One `snapshot` message: the sessions that changed, and those that left."""
+        before = self.by_id
         if message.get("full"):
-            self.by_id.clear()
+            self.by_id = {}
             self.is_complete = True
         sessions = message.get("sessions")
         for snapshot in sessions if isinstance(sessions, list) else ():
@@ -44,6 +47,9 @@ class LiveSessions:
                 continue
             view = session_view(snapshot)
             if view.session_id in self.by_id or len(self.by_id) < MAX_SESSIONS:
+                known = before.get(view.session_id)
+                if known is None or known.cost_usd != view.cost_usd:
+                    self.spent.set()
                 self.by_id[view.session_id] = view
             else:
                 self.dropped += 1
@@ -52,20 +58,19 @@ class LiveSessions:
             self.by_id.pop(str(session_id), None)
 
     async def follow(self, sidecar: Sidecar, clock: Callable[[], float], changed: Callable[[], None]) -> None:
-        """Read the stream until cancelled; when it breaks off, open it again."""
+        """Read the stream until cancelled; when it breaks off or falls silent, open it again."""
         failures = 0
         while True:
             try:
                 async for event, _, data in sidecar.astream():
                     failures = 0
                     self.is_connected = True
+                    self.heard_at = clock()
                     if event == "snapshot":
                         self.apply(data)
                     changed()
             except ClauditorError:
                 failures += 1
-            if self.is_connected or self.lost_at is None:
-                self.lost_at = clock()
             self.is_connected = False
             changed()
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])

@@ -34,6 +34,7 @@ class StoryScreen(Screen[None]):
         Binding("pageup", "scroll(-10)", show=False),
         Binding("home", "scroll(-1000000)", show=False),
         Binding("end", "scroll(1000000)", show=False),
+        Binding("y", "copy", show=False),
     ]
 
     def __init__(self, session: SessionView, scene: Scene, sidecar: Sidecar) -> None:
@@ -88,6 +89,10 @@ class StoryScreen(Screen[None]):
     def _read(self, session_id: str) -> Calls:
         about, turns = self._sidecar.session(session_id), self._sidecar.turns(session_id)
         return Calls(turns=turn_views(turns), side_calls=side_calls(about))
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self.session.shown_id)
+        self.notify(f"Copied {self.session.shown_id}", timeout=2)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#story", LineArea).scroll_relative(y=lines, animate=False)

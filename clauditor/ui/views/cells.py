@@ -53,10 +53,10 @@ def name(session: SessionView, _scene: Scene, cells: int) -> Line:
     return line(Segment(head, "dim" if faded else "strong"), Segment(rest, "dim" if faded else "plain"))
 
 
-def state_role(session: SessionView, _scene: Scene) -> Role:
+def state_role(session: SessionView, scene: Scene) -> Role:
     if words.asks_person(session) or session.state == "stalled":
         return "act"
-    if session.state == "retrying":
+    if session.state == "retrying" or words.is_long_quiet(session, scene.now):
         return "watch"
     if session.state in words.WORKING:
         return "good"
@@ -65,7 +65,7 @@ def state_role(session: SessionView, _scene: Scene) -> Role:
 
 def why(session: SessionView, scene: Scene, cells: int) -> Line:
     """The reason; the sidecar's next step after it where both fit."""
-    reason, role = words.why(session, scene.now), words.urgency(session)
+    reason, role = words.why(session, scene.now), words.urgency(session, scene.now)
     step = session.verdict.next_step if session.verdict else ""
     if reason and step and width(reason) + 3 + width(step) <= cells:
         return line(Segment(reason, role), Segment(fit(f" · {step}", cells - width(reason)), "dim"))

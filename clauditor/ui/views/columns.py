@@ -67,7 +67,11 @@ def _has_share(session: SessionView) -> bool:
     return window is not None and window.session_share is not None
 
 
-_SIGN = Column(title="", width=2, cell=text_cell(lambda s, _: words.sign(s), lambda s, _: words.urgency(s)))
+_SIGN = Column(
+    title="",
+    width=2,
+    cell=text_cell(lambda s, _: words.sign(s), lambda s, scene: words.urgency(s, scene.now)),
+)
 _SESSION = Column(title="SESSION", width=23, cell=cells.name, narrow=17, wide=44)
 _STATE = Column(title="STATE", width=9, cell=text_cell(lambda s, _: words.state_word(s), cells.state_role))
 _CTX = Column(

@@ -10,6 +10,7 @@ from typing import Final
 
 from clauditor.ui.views import units, words
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.recorded import missing, seen_in_part
 from clauditor.ui.views.segments import KEEP, Line, Role, Segment, clip, line, line_width, wrap
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.state import since_words, state_sentence
@@ -64,7 +65,7 @@ def tagged(tag: str, text: str, width: int, role: Role = "plain") -> list[Line]:
 
 def _why(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:
     """The verdict and how sure it is, then what goes on."""
-    role, verdict = words.urgency(session), session.verdict
+    role, verdict = words.urgency(session, scene.now), session.verdict
     sentence = state_sentence(session, scene)
     if verdict is None or verdict.level == "ok" or not verdict.reason:
         return [("WHY", sentence, role)]
@@ -161,9 +162,7 @@ def _cost(session: SessionView) -> str:
     window = session.window("five_hour")
     if window is not None and window.session_share is not None:
         text += f"; ~{units.percent(window.session_share)} of 5h use"
-    if not session.cost_complete:
-        text += "; part of it has no known price or was not seen"
-    return text
+    return text + "".join(f"; at least: {reason}" for reason in missing([session]))
 
 
 def _cost_parts(session: SessionView) -> list[str]:
@@ -239,6 +238,6 @@ def _seen(session: SessionView) -> str:
     if not session.unseen_exchanges:
         return ""
     return (
-        f"{units.count(session.unseen_exchanges, 'call')} not fully seen"
-        f" ({units.size(session.unseen_bytes)}): totals are at least what stands here"
+        f"{seen_in_part(session.unseen_exchanges)} ({units.size(session.unseen_bytes)} missed):"
+        " totals are at least what stands here"
     )

@@ -1,7 +1,7 @@
 """What the find line means: `state:tool project:web model:opus login` narrows the table.
 
 Terms are joined by "and". A term with a known field looks there, any other one in the session's name,
-branch, id and model. Case does not matter.
+branch, id and model (also where it has a colon: labels have colons too). Case does not matter.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from clauditor.text import clean
+from clauditor.ui.views.segments import Line, Segment, line
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.words import state_word
 
@@ -20,11 +22,15 @@ _FIELDS: Final[dict[str, Callable[[SessionView], tuple[str | None, ...]]]] = {
 }
 
 
+_MAX_SHOWN_CELLS: Final = 40
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: pairs of field (empty: anywhere) and lower-case text."""
+    """What is looked for: pairs of field (empty: anywhere) and lower-case text. `text` is what was typed."""
 
     terms: tuple[tuple[str, str], ...] = ()
+    text: str = ""
 
     def matches(self, session: SessionView) -> bool:
         return all(_found(session, field, text) for field, text in self.terms)
@@ -43,7 +49,21 @@ def parse_query(text: str) -> Query:
                 terms.append((field, rest))
         else:
             terms.append(("", word))
-    return Query(tuple(terms))
+    return Query(tuple(terms), text)
+
+
+def nothing_found(query: Query) -> list[Line]:
+    """What stands in the table where no session matches; fields that do not exist are named."""
+    shown = Segment(clean(query.text, _MAX_SHOWN_CELLS), "strong")
+    lines = [line(" nothing matches ", shown, "; Esc shows all")]
+    known = " ".join(f"{field}:" for field in _FIELDS)
+    for field, text in query.terms:
+        word, colon, _ = text.partition(":")
+        if not field and colon and word.isalpha():
+            lines.append(
+                line(Segment(f" {clean(word, _MAX_SHOWN_CELLS)}: is unknown; there are {known}", "dim"))
+            )
+    return lines
 
 
 def _found(session: SessionView, field: str, text: str) -> bool:

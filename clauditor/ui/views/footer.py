@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from clauditor.ui.views.columns import ViewName
-from clauditor.ui.views.segments import Line, Segment, clip, line, line_width
+from clauditor.ui.views.segments import Line, Segment, line, line_width, wrap
 from clauditor.ui.views.table import VIEW_SORT, SortName
 
 HELP: Final[tuple[tuple[str, str], ...]] = (
@@ -21,15 +22,20 @@ HELP: Final[tuple[tuple[str, str], ...]] = (
     ("q", "quit"),
 )
 LEGEND: Final[tuple[tuple[str, str], ...]] = (
-    ("!!  !", "act now, keep an eye on it"),
-    ("approve", "waits for your permission"),
-    ("asks you", "waits for your answer; your turn: for your next prompt"),
+    ("approve", "waits for your ok; asks you: for your answer; your turn: for your next prompt"),
     ("FOR", "how long it has been in this state"),
     ("CTX", "how full its context window is"),
     ("CACHE", "warm, time left, or cold: the next call writes it anew"),
+    ("TOK/S", "tokens a second, as its last finished call wrote them"),
+    ("5h  7d", "how full your plan's five-hour and seven-day windows are"),
     ("~$", "list price, for plans; $ alone: what the API bills"),
-    ("≥  >=", "at least: part was not seen, or has no known price"),
+    ("recorded", "all: totals hold every call; >=: something is missing, and why"),
+    ("≥  >=", "at least: a call was seen in part, broke off, or has no known price"),
 )
+_SIGNS: Final = ("!!  !", "act now, keep an eye on it")
+_WORD_CELLS: Final = 12
+# What goes where the line is too long; it is in the help, and the way out always stays.
+_LEAVING: Final = ("space", "y", "e", "v", "s", "Enter", "?", "/")
 
 
 def footer(width: int, *, view: ViewName, sort: SortName, is_unfolded: bool, found: str) -> Line:
@@ -45,13 +51,11 @@ def footer(width: int, *, view: ViewName, sort: SortName, is_unfolded: bool, fou
         ("?", "help"),
         ("q", "quit"),
     ]
-    # What does not fit is in the help; that and the way out always stay.
-    for optional in ("space", "y", "e", ""):
-        shown = line(" ", *_keys(keys))
-        if line_width(shown) <= width:
-            return shown
-        keys = [key for key in keys if key[0] != optional]
-    return clip(line(" ", *_keys(keys)), width)
+    for leaving in _LEAVING:
+        if line_width(line(" ", *_keys(keys))) <= width:
+            break
+        keys = [key for key in keys if key[0] != leaving]
+    return line(" ", *_keys(keys))
 
 
 def _keys(keys: list[tuple[str, str]]) -> list[Segment]:
@@ -61,10 +65,23 @@ def _keys(keys: list[tuple[str, str]]) -> list[Segment]:
     return parts
 
 
-def help_lines() -> list[Line]:
-    """The help page: keys, then what words and signs mean."""
+def help_lines(width: int, *, has_signs: bool) -> list[Line]:
+    """The help page in `width` cells: keys, then what words mean; signs only once a session has one."""
+    legend = (_SIGNS, *LEGEND) if has_signs else LEGEND
     lines = [line(Segment("KEYS", "head"))]
-    lines += [line(Segment(f"{key:<12}", "strong"), meaning) for key, meaning in HELP]
+    for key, meaning in HELP:
+        lines += _entry(key, meaning, width)
     lines += [line(), line(Segment("WORDS", "head"))]
-    lines += [line(Segment(f"{word:<12}", "strong"), meaning) for word, meaning in LEGEND]
+    for word, meaning in legend:
+        lines += _entry(word, meaning, width)
     return lines
+
+
+def _entry(word: str, meaning: str, width: int) -> list[Line]:
+    """A word and what it means, wrapped beside it."""
+    heads = itertools.chain([word], itertools.repeat(""))
+    meanings = wrap(meaning, max(1, width - _WORD_CELLS))
+    return [
+        line(Segment(f"{head:<{_WORD_CELLS}}", "strong"), *rest)
+        for head, rest in zip(heads, meanings, strict=False)
+    ]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.recorded import recorded
 from clauditor.ui.views.segments import EMPTY, Line, Role, Segment, joined, line, line_width, spread
 from clauditor.ui.views.session import SessionView, Window
 from clauditor.ui.views.snapshot import float_of, map_of
@@ -20,10 +21,10 @@ from clauditor.ui.views.words import asks_person
 _GROUPS: Final[tuple[tuple[str, str, Role], ...]] = (
     ("asks you", "ask you", "act"),
     ("stuck", "stuck", "act"),
-    ("retries", "retry", "watch"),
+    ("retrying", "retrying", "watch"),
     ("to watch", "to watch", "watch"),
     ("your turn", "your turn", "accent"),
-    ("works", "work", "good"),
+    ("working", "working", "good"),
 )
 _WINDOWS: Final = {"five_hour": "5h", "seven_day": "7d"}
 _SHOWN_WINDOWS: Final = 2
@@ -45,42 +46,58 @@ class Spend:
 def header(
     sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, notice: str = ""
 ) -> list[Line]:
-    """Up to four lines. `notice` (about the screen's own connection) stands in for the counts."""
-    lines = [headline(sessions, spend, scene, width, notice), *_limit_lines(sessions, scene, width)]
+    """Up to six lines. `notice` (about the screen's own connection) stands in for the counts."""
+    lines = [*headline(sessions, spend, scene, width, notice), *_limit_lines(sessions, scene, width)]
     if any(session.billing == "api" for session in sessions):
         lines.append(_spend_line(spend))
     if sessions:
-        lines.append(_health_line(sessions, scene, width))
+        lines.append(_health_line(sessions, spend, scene, width))
     return [shown for shown in lines if shown]
 
 
 def headline(
     sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, notice: str = ""
-) -> Line:
-    """Who needs what, in one line; an incident or a notice takes the place of the counts."""
-    time = (Segment(units.clock(scene.now, scene.zone, seconds=True) + " ", "dim"),)
-    if not notice and (incident := _incident(sessions, scene)):
-        return spread(line(" ", Segment(incident, "act")), time, width)
-    left = line(Segment(" clauditor", "strong"), "   ")
+) -> list[Line]:
+    """Who needs what: one line, or two where that is too long. An incident goes before the counts, a notice
+    stands for them.
+    """
+    name = line(Segment(" clauditor", "strong"), "   ")
+    time = line(Segment(units.clock(scene.now, scene.zone, seconds=True) + " ", "dim"))
     if notice:
-        return spread((*left, Segment(notice, "act")), time, width)
-    today = ""
-    if spend.today_usd is not None and any(s.estimated for s in sessions):
-        today = f"today {units.price(spend.today_usd, estimated=True, complete=spend.complete)}   "
+        return [spread((*name, Segment(notice, "act")), time, width)]
     if not sessions:
-        return spread(left, time, width)
+        return [spread(name, time, width)]
     groups = _groups(sessions)
-    live = sum(number for number, _ in groups)
-    pressing = sum(segment.role in {"act", "watch"} for _, segment in groups)
-    # Where the line is too long, the calmest counts go first, then the money, then the rest.
-    choices = [(shown, today) for shown in range(len(groups), pressing - 1, -1)]
-    choices += [(shown, "") for shown in range(pressing, -1, -1)]
-    for shown, money in choices:
-        counts = joined(((part,) for _, part in groups[:shown]), ", ")
-        middle = line(*left, f"{live} live" + (": " if counts else ""), *counts)
-        if line_width(middle) + line_width(time) + len(money) + 2 <= width:
-            return spread(middle, line(money, *time), width)
-    return spread(left, time, width)
+    live = f"{sum(number for number, _ in groups)} live"
+    if incident := _incident(sessions, scene):
+        return [
+            spread(line(" ", Segment(incident, "act")), time, width),
+            _counts(f" {live}: ", groups, width),
+        ]
+    today: Line = EMPTY
+    if spend.today_usd is not None and any(session.estimated for session in sessions):
+        shown = units.price(spend.today_usd, estimated=True, complete=spend.complete)
+        today = line(f"today {shown}   ")
+    right = (*today, *time)
+    whole = (*name, *_counts(f"{live}: ", groups)) if groups else (*name, Segment(live))
+    if _fits(whole, right, width):
+        return [spread(whole, right, width)]
+    first = (*name, Segment(live))
+    heads = spread(first, right if _fits(first, right, width) else time, width)
+    return [heads, _counts(" ", groups, width)]
+
+
+def _fits(left: Line, right: Line, width: int) -> bool:
+    return line_width(left) + line_width(right) + 2 <= width
+
+
+def _counts(before: str, groups: Sequence[tuple[int, Segment]], width: int | None = None) -> Line:
+    """The counts after `before`; in `width` cells the calmest go where not all fit."""
+    for shown in range(len(groups), 0, -1):
+        counts = line(before, *joined(((part,) for _, part in groups[:shown]), ", "))
+        if width is None or line_width(counts) < width:
+            return counts
+    return EMPTY
 
 
 def _groups(sessions: Sequence[SessionView]) -> list[tuple[int, Segment]]:
@@ -164,7 +181,7 @@ def _gauges(account: str, limits: Sequence[Window], scene: Scene, width: int) ->
         )
     prefix = f" {account[:12]} " if account else " "
     words = len(prefix) + sum(len(name) + len(text) + 2 for name, text in texts) + 3 * (len(shown) - 1)
-    cells = max(6, min(24, (width - 1 - words) // len(shown)))
+    cells = max(4, min(24, (width - 1 - words) // len(shown)))
     gauges: list[Line] = []
     for window, (name, text) in zip(shown, texts, strict=True):
         ratio = window.used_ratio or 0.0
@@ -186,7 +203,7 @@ def _spend_line(spend: Spend) -> Line:
     return line(" ", ", ".join(parts)) if parts else EMPTY
 
 
-def _health_line(sessions: Sequence[SessionView], scene: Scene, width: int) -> Line:
+def _health_line(sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int) -> Line:
     live = [session for session in sessions if not is_resting(session)]
     recent = [
         session.ttft_seconds
@@ -195,27 +212,15 @@ def _health_line(sessions: Sequence[SessionView], scene: Scene, width: int) -> L
         and scene.now - (session.last_activity_at or 0.0) < _RECENT_SECONDS
     ]
     failing = sum(session.state == "retrying" for session in live)
-    if failing:
-        words = f"{failing} of {len(live)} sessions {'retries' if failing == 1 else 'retry'}"
-    else:
-        words = "Anthropic ok" if recent else ""
-    left, right = (
-        line(" ", Segment(words, "watch" if failing else "dim")),
-        (*recorded(sessions), Segment(" ")),
-    )
+    words = f"{failing} of {len(live)} retrying" if failing else "Anthropic ok" if recent else ""
+    left = line(" ", Segment(words, "watch" if failing else "dim"))
+    room = width - line_width(left) - 2
+    right = (*recorded(sessions, today_complete=spend.complete, room=room), Segment(" "))
     if recent:
         speed = Segment(f", first token {statistics.median(recent):.1f} s", "dim")
         if line_width((*left, speed, *right)) < width:
             left = (*left, speed)
     return spread(left, right, width)
-
-
-def recorded(sessions: Sequence[SessionView]) -> Line:
-    """Whether totals hold all there was, or are "at least"."""
-    unseen = sum(session.unseen_exchanges for session in sessions)
-    if not unseen:
-        return line(Segment("recorded: all", "dim"))
-    return line(Segment(f"recorded: >= ({units.count(unseen, 'call')} in part)", "watch"))
 
 
 def spend_of(summary: Mapping[str, Any]) -> Spend:

@@ -27,11 +27,12 @@ def state_sentence(session: SessionView, scene: Scene) -> str:
         case "waiting":
             return _waiting(session, since)
         case "thinking":
-            return f"call {session.turns} sent, no content yet{since}" if session.turns else f"thinks{since}"
+            does = f"call {session.turns} sent, no content yet" if session.turns else "thinks"
+            return f"{does}{since}{_quiet(session, scene)}"
         case "streaming":
             speed = session.tokens_per_second
             last = "" if speed is None else f"; the call before ran at {speed:.0f} tokens/s"
-            return f"writes its answer{since}{last}"
+            return f"writes its answer{since}{_quiet(session, scene) or last}"
         case "tool":
             tools = ", ".join(_tool(tool) for tool in session.tools_running)
             return f"runs {tools or 'a tool'}{since}"
@@ -41,6 +42,13 @@ def state_sentence(session: SessionView, scene: Scene) -> str:
             return f"{attempt}, the last one failed: {words.failure_words(retry.status if retry else None)}{since}"
         case other:
             return f"{_PLAIN.get(other, other)}{since}"
+
+
+def _quiet(session: SessionView, scene: Scene) -> str:
+    """Since when an answer under way has brought no byte."""
+    if words.quiet_seconds(session, scene.now) is None:
+        return ""
+    return f"; no bytes{since_words(session.last_activity_at, scene)}"
 
 
 def _waiting(session: SessionView, since: str) -> str:

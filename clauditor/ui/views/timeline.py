@@ -16,8 +16,8 @@ _MAX_DEPTH: Final = 8  # a deeper tree is drawn flat
 _OUTCOMES: Final = {
     "http": "refused",
     "stream": "broke off",
-    "aborted": "stopped by you",
-    "proxy": "not fully seen",
+    "aborted": "ended early",
+    "proxy": "seen in part",
 }
 _FAILED_TOOLS: Final = frozenset({"error", "timeout", "denied", "rejected"})
 _CALL_TITLES: Final = (

@@ -20,6 +20,10 @@ FULL_RATIO: Final = 0.8
 _COUNTDOWN_SECONDS: Final = 120
 # A rebuilt prompt cache explains the last call, not the whole day.
 _REBUILT_SECONDS: Final = 300
+# While a model writes bytes come several times a second; a pause of seconds is ordinary.
+_QUIET_SECONDS: Final = 10
+# A minute without a byte is rare even before the first one.
+_LONG_QUIET_SECONDS: Final = 60
 _MIN_LABEL_CELLS: Final = 12
 
 _WAITING: Final = {
@@ -66,12 +70,12 @@ def sign(session: SessionView) -> str:
     return {"act": "!!", "watch": "! "}.get(level, "  ")
 
 
-def urgency(session: SessionView) -> Role:
+def urgency(session: SessionView, now: float) -> Role:
     """How a row is meant as a whole; its words say the same."""
     level = session.verdict.level if session.verdict else "ok"
     if level == "act" or asks_person(session):
         return "act"
-    if level == "watch":
+    if level == "watch" or is_long_quiet(session, now):
         return "watch"
     return "dim" if session.state in FOLDED else "plain"
 
@@ -79,6 +83,19 @@ def urgency(session: SessionView) -> Role:
 def asks_person(session: SessionView) -> bool:
     """Whether it cannot go on until a person answers."""
     return session.state == "waiting" and session.waiting_for in {"approval", "question"}
+
+
+def quiet_seconds(session: SessionView, now: float) -> float | None:
+    """How long an answer under way has brought no byte; None where it flows, or none is under way."""
+    if session.state not in {"thinking", "streaming"} or session.last_activity_at is None:
+        return None
+    quiet = now - session.last_activity_at
+    return quiet if quiet > _QUIET_SECONDS else None
+
+
+def is_long_quiet(session: SessionView, now: float) -> bool:
+    """Whether that is long enough to be worth an eye."""
+    return (quiet_seconds(session, now) or 0.0) >= _LONG_QUIET_SECONDS
 
 
 def state_word(session: SessionView) -> str:
@@ -148,10 +165,12 @@ def why(session: SessionView, now: float) -> str:
     verdict = session.verdict
     if verdict is not None and verdict.level != "ok" and verdict.reason:
         return verdict.reason
-    return _state_reason(session) or _side_reason(session, now) or _activity(session)
+    return _state_reason(session, now) or _side_reason(session, now) or _activity(session)
 
 
-def _state_reason(session: SessionView) -> str:
+def _state_reason(session: SessionView, now: float) -> str:
+    if (quiet := quiet_seconds(session, now)) is not None:
+        return f"no bytes {duration(quiet)}"
     match session.state, session.waiting_for:
         case "waiting", "approval":
             tools = tool_list(session)

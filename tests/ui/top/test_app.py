@@ -128,6 +128,18 @@ async def test_view_sort_unfold_and_freeze() -> None:
         await stage.shows("changed meanwhile")
 
 
+async def test_over_the_table_the_tables_keys_do_nothing_and_y_copies_the_shown_session() -> None:
+    async with staged(100, 50) as stage:
+        await filled(stage)
+        await stage.press("enter")
+        await stage.shows("── prompt 2 ──")
+        stage.app.board.select(1)
+        before = (stage.app.board.view, stage.app.board.sort)
+        await stage.press("v", "s", "y")
+        assert stage.app.clipboard == WEBSHOP
+        assert (stage.app.board.view, stage.app.board.sort) == before
+
+
 async def test_copy_hands_the_id_to_the_clipboard() -> None:
     async with staged() as stage:
         await filled(stage)
@@ -153,13 +165,83 @@ async def test_lost_connection_is_said_and_healed() -> None:
         await filled(stage)
         stage.sidecar.is_away = True
         stage.sidecar.hang_up()
-        await stage.shows("no connection since 14:32:08, trying again")
+        await stage.shows("nothing heard since 14:32:08; see: clauditor status")
         assert "rewrite README" in stage.text()
         stage.sidecar.is_away = False
         stage.sidecar.say(afternoon.snapshot("fresh", label="after the gap"), full=True)
         await stage.shows("after the gap")
-        await stage.hides("no connection")
+        await stage.hides("nothing heard")
         assert "rewrite README" not in stage.text()
+
+
+async def test_silence_is_dated_by_the_last_message_and_time_stands_still() -> None:
+    async with staged(120, 30) as stage:
+        stage.sidecar.say(*afternoon.first_release(), full=True)
+        await stage.shows("rewrite README")
+        stage.clock.now += 3
+        stage.sidecar.beat()
+        await stage.shows("14:32:11")
+        stage.clock.now += 12  # the client gives up
+        stage.sidecar.is_away = True
+        stage.sidecar.hang_up()
+        await stage.shows("nothing heard since 14:32:11; see: clauditor status")
+        # How long the sessions have been at it since then nobody knows: no byte, no second is claimed.
+        assert "push tokens                  thinking   0:09" in stage.text()
+        stage.clock.now += 300
+        await stage.pilot.pause(0.6)
+        assert "push tokens                  thinking   0:09" in stage.text()
+        assert "no bytes" not in stage.text()
+
+
+async def test_the_sum_of_today_follows_a_cost_that_changed() -> None:
+    async with staged(120, 30) as stage:
+        await filled(stage)
+        await stage.until(lambda: stage.sidecar.summary_reads == 2, "asked once more for what came first")
+        stage.sidecar.today_usd = 40.12
+        stage.sidecar.say(afternoon.snapshot(WEBSHOP, label="same cost"))
+        await stage.shows("same cost")
+        await stage.pilot.pause(1.5)
+        assert stage.sidecar.summary_reads == 2
+        stage.sidecar.say(afternoon.snapshot(WEBSHOP, label="dearer", cost_usd=4.03))
+        stage.sidecar.say(afternoon.snapshot(ORDERS, label="dearer too", cost_usd=5.0))
+        await stage.shows("today ~$40.12")
+        assert stage.sidecar.summary_reads == 3
+
+
+async def test_a_search_without_a_hit_says_so_in_the_table() -> None:
+    async with staged(60, 20) as stage:
+        stage.sidecar.say(*afternoon.first_release(), full=True)
+        await stage.shows("infra drift check")
+        await stage.press("slash", *"foo:bar")
+        await stage.shows(" nothing matches foo:bar; Esc shows all")
+        await stage.shows(" foo: is unknown; there are state: project: model:")
+        await stage.press("escape")
+        await stage.shows("infra drift check")
+        assert "nothing matches" not in stage.text()
+
+
+async def test_help_of_a_small_screen_is_whole_and_scrolls() -> None:
+    async with staged(60, 20) as stage:
+        stage.sidecar.say(*afternoon.first_release(), full=True)
+        await stage.shows("infra drift check")
+        await stage.press("question_mark")
+        await stage.shows("KEYS")
+        box = stage.text().split("\n")
+        assert box[0].startswith("╭")
+        assert box[0].endswith("╮")
+        assert "select a session; PgUp PgDn Home End go" in stage.text()
+        assert "j k scroll, Esc closes" in stage.text()
+        assert "has no known price" not in stage.text()
+        await stage.press(*"jjjjjjjjjjjjjjjjjjjj")
+        await stage.shows("has no known price")
+        assert "act now" not in stage.text()
+
+
+async def test_help_explains_signs_once_there_are_some() -> None:
+    async with staged(80, 40) as stage:
+        await filled(stage)
+        await stage.press("question_mark")
+        await stage.shows("act now, keep an eye on it")
 
 
 async def test_without_sessions_the_screen_says_what_to_do() -> None:

@@ -10,7 +10,9 @@ import pytest
 from clauditor.text import width as cells
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import VIEWS, layout, row, titles
-from clauditor.ui.views.find import parse_query
+from clauditor.ui.views.detail import detail
+from clauditor.ui.views.find import nothing_found, parse_query
+from clauditor.ui.views.footer import footer, help_lines
 from clauditor.ui.views.header import Spend, header, headline
 from clauditor.ui.views.segments import line_width, plain
 from clauditor.ui.views.session import SessionView
@@ -164,23 +166,49 @@ def test_find(query: str, found: int) -> None:
     assert sum(asked.matches(session) for session in views(*first_release())) == found
 
 
+def heads(shots: list[dict[str, Any]], width: int, notice: str = "", **spent: Any) -> list[str]:
+    return [plain(line) for line in headline(views(*shots), Spend(**spent), SCENE, width, notice)]
+
+
 def test_headline_counts_each_live_session_once() -> None:
-    line = plain(headline(views(*first_release()), Spend(), SCENE, 120))
-    assert "6 live: 1 asks you, 1 retries, 1 your turn, 3 work" in line
+    (line,) = heads(first_release(), 120)
+    assert "6 live: 1 asks you, 1 retrying, 1 your turn, 3 working" in line
     assert line.endswith("14:32:08")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_counts_that_do_not_fit_beside_the_rest_have_a_line_of_their_own(width: int) -> None:
+    first, counts = heads(first_release(), width, today_usd=38.4)
+    assert first.startswith(" clauditor   6 live  ")
+    assert first.endswith("today ~$38.40   14:32:08")
+    assert counts == " 1 asks you, 1 retrying, 1 your turn, 3 working"
+    assert "today" not in heads(first_release(), 40, today_usd=38.4)[0]
+    assert heads(first_release(), 40)[1] == " 1 asks you, 1 retrying, 1 your turn"
+
+
+def test_counts_agree_with_their_number() -> None:
+    asking = {"waiting_for": "approval"}
+    retrying = {"state": "retrying", "waiting_for": None, "retry": {"attempt": 2, "status": 429}}
+    shots = [
+        snapshot(f"{name}{n}", **fields) for n in (1, 2) for name, fields in (("a", asking), ("r", retrying))
+    ]
+    assert "2 live: 1 asks you, 1 retrying" in heads(shots[:2], 100)[0]
+    assert "4 live: 2 ask you, 2 retrying" in heads(shots, 100)[0]
 
 
 def test_several_sessions_that_fail_alike_are_an_incident() -> None:
     failing = {"state": "retrying", "waiting_for": None, "state_since": NOW - 188}
     shots = [snapshot(f"r{n}", retry={"attempt": 4, "status": 529}, **failing) for n in range(4)]
     shots += [snapshot("fine"), snapshot("too", retry={"attempt": 2, "status": 401}, **failing), *resting(2)]
-    shown = plain(headline(views(*shots), Spend(), SCENE, 80))
-    assert shown == " Anthropic answers 529 to 4 of 6 sessions since 14:29, not your set-up 14:32:08"
+    assert heads(shots, 80) == [
+        " Anthropic answers 529 to 4 of 6 sessions since 14:29, not your set-up 14:32:08",
+        " 6 live: 5 retrying, 1 your turn",
+    ]
 
 
 def test_notice_takes_the_place_of_the_counts() -> None:
-    shown = plain(headline(views(*first_release()), Spend(), SCENE, 80, "no connection since 14:31:00"))
-    assert "no connection since 14:31:00" in shown
+    (shown,) = heads(first_release(), 80, "nothing heard since 14:31:00")
+    assert "nothing heard since 14:31:00" in shown
     assert "live" not in shown
 
 
@@ -196,8 +224,87 @@ def test_limits_of_several_accounts_are_told_apart_fullest_first() -> None:
     assert lines[2].startswith(" home 5h ")
 
 
-def test_what_was_not_seen_is_said() -> None:
-    shots = [snapshot("a", unobserved={"exchanges": 2, "bytes": 9}), snapshot("b")]
-    lines = [plain(line) for line in header(views(*shots), Spend(), SCENE, 80)]
-    assert lines[-1].endswith("recorded: >= (2 calls in part)")
-    assert plain(header(views(snapshot("b")), Spend(), SCENE, 80)[-1]).endswith("recorded: all")
+PARTLY = {"unobserved": {"exchanges": 2, "bytes": 9}, "cost_complete": False}
+BROKEN = {"cost_complete": False, "failed_attempts": 1}
+UNPRICED = {"cost_complete": False, "cost_usd": None}
+
+
+@pytest.mark.parametrize(
+    ("shots", "said"),
+    [
+        ([{}], "recorded: all"),
+        ([PARTLY, {}], "recorded: >= (2 calls seen in part)"),
+        ([BROKEN, {}], "recorded: >= (answers broke off)"),
+        ([UNPRICED], "recorded: >= (some cost unknown)"),
+        ([{"cost_complete": False}], "recorded: >= (some cost unknown)"),
+        ([PARTLY, BROKEN, BROKEN], "recorded: >= (2 calls seen in part, answers broke off)"),
+    ],
+)
+def test_what_is_missing_from_the_totals_is_said_and_why(shots: list[dict[str, Any]], said: str) -> None:
+    sessions = views(*(snapshot(str(n), **fields) for n, fields in enumerate(shots)))
+    assert plain(header(sessions, Spend(), SCENE, 80)[-1]).endswith(said)
+    # Where there is no room for the reasons, "at least" stays.
+    assert plain(header(sessions, Spend(), SCENE, 40)[-1]).endswith(
+        "recorded: all" if said.endswith("all") else "recorded: >="
+    )
+
+
+def test_what_is_missing_from_today_is_said_where_no_live_session_tells_why() -> None:
+    today = Spend(today_usd=3.0, complete=False)
+    shown = [plain(line) for line in header(views(snapshot("a")), today, SCENE, 80)]
+    assert "today >= ~$3.00" in shown[0]
+    assert shown[-1].endswith("recorded: >= (earlier today)")
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        (BROKEN, " COST  >= ~$2.31; at least: answers broke off"),
+        (PARTLY, " COST  >= ~$2.31; at least: 2 calls seen in part"),
+        ({}, " COST  ~$2.31"),
+    ],
+)
+def test_the_pane_says_why_a_cost_is_at_least(fields: dict[str, Any], line: str) -> None:
+    pane = [plain(shown) for shown in detail(views(snapshot("a", agents=[], **fields))[0], SCENE, 80)]
+    assert line in pane
+    assert (" SEEN  2 calls seen in part (9 B missed): totals are at least what stands here" in pane) == (
+        fields == PARTLY
+    )
+
+
+def test_a_search_without_a_hit_says_so_and_names_unknown_fields() -> None:
+    def said(text: str) -> list[str]:
+        return [plain(line) for line in nothing_found(parse_query(text))]
+
+    assert said("foo:bar") == [
+        " nothing matches foo:bar; Esc shows all",
+        " foo: is unknown; there are state: project: model:",
+    ]
+    assert said("state:nothing xyz") == [" nothing matches state:nothing xyz; Esc shows all"]
+    assert "\x1b" not in said("a\x1b[31m:b")[0]
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 200])
+@pytest.mark.parametrize("found", ["", "3 of 33"])
+def test_the_footer_leaves_out_whole_keys_and_never_the_way_out(width: int, found: str) -> None:
+    shown = footer(width, view="cache", sort="name", is_unfolded=True, found=found)
+    assert line_width(shown) <= width
+    assert "…" not in plain(shown)
+    assert plain(shown).endswith("q quit")
+    assert width < 60 or "? help" in plain(shown)
+
+
+@pytest.mark.parametrize("width", [30, 55, 71])
+def test_the_help_page_is_wrapped_into_its_width(width: int) -> None:
+    lines = help_lines(width, has_signs=True)
+    assert max(map(line_width, lines)) <= width
+    text = " ".join(" ".join(plain(line).split()) for line in lines)
+    for said in ("TOK/S", "5h 7d", "recorded", "copy the session's id", "has no known price"):
+        assert said in text
+
+
+def test_help_explains_signs_only_where_a_session_has_one() -> None:
+    assert any("act now" in plain(line) for line in help_lines(71, has_signs=True))
+    words = " ".join(plain(line) for line in help_lines(71, has_signs=False))
+    for unknown in ("!!", "act now", "stuck", "to watch"):
+        assert unknown not in words

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import pytest
 
 from clauditor.text import width
-from clauditor.ui.views import words
+from clauditor.ui.views import cells, words
+from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import model_name, session_view, tool_name
+from clauditor.ui.views.state import state_sentence
 from ui.afternoon import NOW, SONNET, agent, cache, context, running, snapshot, tools, verdict
 
 
@@ -35,8 +38,11 @@ def view(**fields: Any) -> SessionView:
         ({"waiting_for": "prompt", "stop_reason": "max_tokens"}, "your turn", "stopped: max_tokens"),
         ({"waiting_for": "background"}, "waits", "background work"),
         ({"waiting_for": None}, "waits", ""),
-        ({"state": "thinking", "turns": 12}, "thinking", "call 12"),
-        ({"state": "streaming"}, "writing", "61 tokens/s"),
+        ({"state": "thinking", "last_activity_at": NOW - 10}, "thinking", "call 12"),
+        ({"state": "thinking", "last_activity_at": NOW - 11}, "thinking", "no bytes 0:11"),
+        ({"state": "streaming", "last_activity_at": NOW - 10}, "writing", "61 tokens/s"),
+        ({"state": "streaming", "last_activity_at": NOW - 174}, "writing", "no bytes 2:54"),
+        ({"state": "streaming", "last_activity_at": None}, "writing", "61 tokens/s"),
         ({"state": "tool", "tools": tools(running("Bash", 3, "pytest"))}, "Bash", "pytest"),
         (
             {
@@ -94,6 +100,46 @@ def test_why_says_the_most_pressing_thing(fields: dict[str, Any], why: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("state", "quiet", "role"),
+    [
+        ("streaming", 59, "plain"),
+        ("streaming", 60, "watch"),
+        ("thinking", 60, "watch"),
+        ("tool", 600, "plain"),
+        ("waiting", 600, "plain"),
+    ],
+)
+def test_a_minute_without_a_byte_is_worth_an_eye_but_no_sign(state: str, quiet: float, role: str) -> None:
+    session = view(state=state, last_activity_at=NOW - quiet)
+    scene = Scene(now=NOW, zone=UTC)
+    assert words.urgency(session, NOW) == role
+    assert cells.why(session, scene, 19)[0].role == role
+    assert (cells.state_role(session, scene) == "watch") == (role == "watch")
+    assert words.sign(session) == "  "
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"state": "streaming", "state_since": NOW - 200, "last_activity_at": NOW - 174},
+            "writes its answer since 14:28:48; no bytes since 14:29:14",
+        ),
+        (
+            {"state": "thinking", "state_since": NOW - 42, "last_activity_at": NOW - 42},
+            "call 12 sent, no content yet since 14:31:26; no bytes since 14:31:26",
+        ),
+        (
+            {"state": "streaming", "state_since": NOW - 200, "last_activity_at": NOW - 1},
+            "writes its answer since 14:28:48; the call before ran at 61 tokens/s",
+        ),
+    ],
+)
+def test_the_pane_says_since_when_no_byte_came(fields: dict[str, Any], sentence: str) -> None:
+    assert state_sentence(view(**fields), Scene(now=NOW, zone=UTC)) == sentence
+
+
+@pytest.mark.parametrize(
     ("state", "expires_in", "cell"),
     [
         ("waiting", 168, "2:48"),
@@ -120,7 +166,7 @@ def test_sign_is_the_verdict_and_never_invented(level: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "label", "cells", "shown"),
+    ("project", "label", "room", "shown"),
     [
         ("webshop", "fix login test", 23, ("webshop", "fix login test")),
         ("a-very-long-project-name", "fix login test", 23, ("a-very-lo…", "fix login t…")),
@@ -132,10 +178,10 @@ def test_sign_is_the_verdict_and_never_invented(level: str | None) -> None:
     ],
 )
 def test_label_keeps_twelve_cells(
-    project: str | None, label: str | None, cells: int, shown: tuple[str, str]
+    project: str | None, label: str | None, room: int, shown: tuple[str, str]
 ) -> None:
-    found = words.name_cells(view(project=project, label=label), cells)
-    assert width(found[0]) + 1 + width(found[1]) <= cells
+    found = words.name_cells(view(project=project, label=label), room)
+    assert width(found[0]) + 1 + width(found[1]) <= room
     assert found == shown
 
 
