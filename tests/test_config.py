@@ -79,11 +79,6 @@ def test_paths_become_absolute(config: Path, monkeypatch: pytest.MonkeyPatch, tm
         ("labels = 'all'", {}, '"all" is none of memory, store, off'),
         ("port = ", {}, r"config\.toml is not valid TOML"),
         ("", {"CLAUDITOR_PRIVACY": "none"}, 'CLAUDITOR_PRIVACY: "none" is none of normal, strict'),
-        (
-            "",
-            {"CLAUDITOR_WATCHDOG_SECONDS": "nan"},
-            "CLAUDITOR_WATCHDOG_SECONDS: 'nan' is no number of seconds",
-        ),
         ("", {"CLAUDITOR_ALLOW_OTHER_UPSTREAM": "maybe"}, '"maybe" is neither true nor false'),
     ],
 )
