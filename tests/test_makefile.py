@@ -22,10 +22,17 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    # The tests themselves may have been started by make.
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", *arguments], cwd=clone, env={**os.environ, **variables}, capture_output=True, text=True,
-        check=False, timeout=30,
-    )  # fmt: skip
+        ["make", *arguments],
+        cwd=clone,
+        env={**own, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
 
 def test_a_python_that_cannot_be_run_is_named(clone: Path) -> None:

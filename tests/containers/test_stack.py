@@ -302,6 +302,6 @@ def test_grafana_shows_the_dashboard_and_asks_prometheus(whole: Running, engine:
 def test_the_engine_restarts_a_sidecar_that_dies(whole: Running) -> None:
     before = whole.container("sidecar").attrs["RestartCount"]
     code, output = whole.container("sidecar").exec_run(["python", "-c", KILL])
-    assert code == 0, output
+    assert code in {0, 137}, output  # 137: the container ended before the killer could
     until(lambda: whole.container("sidecar").attrs["RestartCount"] > before, "a restart")
     until(lambda: whole.is_healthy("sidecar"), "a healthy sidecar")
