@@ -65,6 +65,7 @@ class ExtProc:
         self, *, publish: Callable[[Event], None], now: Callable[[], float], secrets: Secrets
     ) -> None:
         self.counters = EdgeCounters()
+        self.is_stopping = False
         self._publish = publish
         self._now = now
         self._secrets = secrets
@@ -95,7 +96,8 @@ class ExtProc:
                     return
         finally:
             counters.open -= 1
-            if exchange is not None:
+            # At our own stop the calls under way go on without us: the next start finds them open, as gaps.
+            if exchange is not None and not self.is_stopping:
                 counters.cut_short += not is_whole
                 self._close(exchange)
 
@@ -243,5 +245,6 @@ class ExtProcServer:
 
     async def stop(self) -> None:
         """Stop taking streams, and end those under way after half a second."""
+        self._service.is_stopping = True
         if self._server is not None:
             await self._server.stop(_STOP_SECONDS)

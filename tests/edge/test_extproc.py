@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -11,9 +12,17 @@ import grpc
 import pytest
 
 from clauditor.edge.extproc import ExtProc, ExtProcServer
-from clauditor.model.events import AttemptFailed, AttemptFinished, AttemptStarted, Event, GapFound
+from clauditor.model.events import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    GapFound,
+    ResponseStarted,
+)
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
 from support.messages_api import ANSWER, HEADERS, SECRETS, SESSION, STREAM_HEAD, body, request
+from support.stack import until
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 WHEN = {
@@ -88,6 +97,20 @@ async def test_a_copy_that_stops_early_ends_its_attempt_once(edge: Edge) -> None
     await edge.copy(exchange()[:3], cut=True)
     assert len(edge.of(AttemptStarted)) == len(edge.of(AttemptFailed)) == 1
     assert edge.service.counters.cut_short == 1
+
+
+async def test_our_own_stop_is_nobodys_failure(edge: Edge) -> None:
+    async with grpc.aio.insecure_channel(edge.address) as channel:
+        call = channel.stream_stream(
+            METHOD, request_serializer=ProcessingRequest.SerializeToString, response_deserializer=None
+        )()
+        for message in exchange()[:3]:
+            await call.write(message)
+        await asyncio.to_thread(until, lambda: bool(edge.of(ResponseStarted)), "a stream under way")
+        await edge.server.stop()
+        await asyncio.to_thread(until, lambda: edge.service.counters.open == 0, "the end of the stream")
+    assert len(edge.of(AttemptStarted)) == 1
+    assert not edge.of(AttemptFailed)
 
 
 async def test_an_answer_before_the_request_is_whole_is_told_too(edge: Edge) -> None:
