@@ -1,7 +1,7 @@
 # Everything a person or CI runs here. `make help` lists it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down test check format proto lock envoy-config screenshot install link clean uninstall
+.PHONY: help up down test check fuzz format proto lock envoy-config screenshot install link clean uninstall
 
 # The newest Python from 3.11 on; override with PYTHON=...
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -34,6 +34,9 @@ check: $(VENV)/.dev  ## what CI runs: format, lint, types, import contracts, tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(TESTS)
+
+fuzz: $(VENV)/.fuzz  ## ten minutes of coverage-guided fuzzing of the wire layer (Linux on x86-64)
+	$(BIN)/python fuzz/run.py --seconds 600 --results fuzz/RESULTS.md
 
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff format .
@@ -83,6 +86,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.fuzz: fuzz/requirements.txt | $(VENV)/.dev
+	@$(PIP) install --require-hashes -r fuzz/requirements.txt
+	@touch $@
 
 uninstall: down  ## stop it and remove the link (your data stays, see README)
 	@[ "$$(readlink "$(LINK_DIR)/clauditor")" != "$(CURDIR)/$(BIN)/clauditor" ] || rm "$(LINK_DIR)/clauditor"

@@ -2,7 +2,7 @@
 
 Escape sequences: ECMA-48 (CSI, OSC, DCS). Invisible and direction-changing characters: Unicode general
 categories Cc, Cf, Cs, Co, Cn, and the few letters and marks that draw nothing. Widths: UAX #11, where
-wide and full-width characters take two cells. A pure leaf: imports nothing of Clauditor.
+wide and full-width characters take two cells. What a secret looks like is in `redaction`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ import re
 import unicodedata
 from typing import Final
 
-REDACTED: Final = "[redacted]"
+from clauditor.redaction import REDACTED, redact
+
+__all__ = ["ELLIPSIS", "MAX_CHARACTERS", "REDACTED", "clean", "cut", "label", "redact", "width"]
+
 ELLIPSIS: Final = "…"
 
 MAX_CHARACTERS: Final = 4096  # what is ever looked at: far more than a line, little enough to be cheap
+_LABEL_CHARACTERS: Final = 1024  # of a cleaned text, for a label: redacting takes about 1 ms for so many
+_TORN_CHARACTERS: Final = (
+    256  # at the end, of a text without spaces; longer beginnings of a secret are recognised
+)
 _MAX_MARKS: Final = 2  # combining marks per character; more is decoration that climbs over other lines
 
 # An escape sequence goes with all it carries: the title of an OSC is as hostile as its ESC.
@@ -27,57 +34,6 @@ _INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
 _PRINTABLE_ASCII: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
-
-_NAMED: Final = (  # what a secret is called
-    r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|auth[_-]?key|credentials?|authorization|cookie)"
-)
-_PREFIXES: Final = (  # keys that say themselves what they are
-    r"sk-|sk_|pk_|rk_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|xapp-|npm_|pypi-|hf_|whsec_|dop_v1_"
-    r"|ya29\.|SG\.|AIza|AKIA|ASIA"
-)
-_VALUE: Final = r"(?:\"[^\"]*\"?|'[^']*'?|[^\s&;,]+(?: [^\s&;,]*\[redacted\])?)"
-_MIXED: Final = r"(?=[\w+/-]{0,100}[0-9])(?=[\w+/-]{0,100}[a-z])(?=[\w+/-]{0,100}[A-Z])"
-
-# Pattern and what takes its place, applied in this order to at most 4,096 characters.
-_SECRETS: Final = (
-    # Private keys and certificates, also cut off.
-    (
-        re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|$)", re.DOTALL),
-        REDACTED,
-    ),
-    # JSON web tokens.
-    (re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){1,4}"), REDACTED),
-    (re.compile(rf"\b(?:{_PREFIXES})[\w.-]{{10,}}"), REDACTED),
-    # scheme://user:password@host
-    (re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@]{1,256}@", re.IGNORECASE), rf"\1{REDACTED}@"),
-    # Authorization: Bearer ..., Basic ...
-    (re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1\2{REDACTED}"),
-    # name=value, name: value, "name": "value", the password is value
-    (
-        re.compile(
-            rf"({_NAMED}[\w-]{{0,40}}[\"']?\s*(?:=>|[:=]|\bis\b)\s*)(?!\[redacted\]){_VALUE}", re.IGNORECASE
-        ),
-        rf"\1{REDACTED}",
-    ),
-    # --password value
-    (
-        re.compile(rf"((?<![\w-])--?[\w-]{{0,40}}{_NAMED}\s+)(?!\[redacted\])[^\s-]\S*", re.IGNORECASE),
-        rf"\1{REDACTED}",
-    ),
-    # ?sig=..., &key=... in addresses
-    (
-        re.compile(
-            r"([?&](?:sig|signature|key|code|auth|session|x-amz-[\w-]{1,40})=)[^\s&#]+", re.IGNORECASE
-        ),
-        rf"\1{REDACTED}",
-    ),
-    # E-mail addresses.
-    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"), REDACTED),
-    # Long runs that only a machine writes: hexadecimal, or letters of both cases with digits.
-    (re.compile(r"\b[0-9a-fA-F]{32,}\b"), REDACTED),
-    (re.compile(rf"(?<![\w+/-]){_MIXED}(?:[\w+-]{{40,}}|[\w+-]*\+[\w+/-]{{39,}})={{0,2}}"), REDACTED),
-)
 
 
 def clean(text: str, cells: int | None = None) -> str:
@@ -93,19 +49,16 @@ def clean(text: str, cells: int | None = None) -> str:
     return text if cells is None else cut(text, cells)
 
 
-def redact(text: str) -> str:
-    """The text without what looks like a key, token, password, private key or e-mail address.
-
-    A heuristic of patterns: it errs towards redacting, and cannot know every secret.
-    """
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
 def label(text: str, cells: int) -> str:
-    """Cleaned, redacted and cut to `cells`, in this order: a cut secret would no longer be recognised."""
-    return cut(redact(clean(text)), cells)
+    """Cleaned, redacted and cut to `cells`, in this order: a cut secret would no longer be recognised.
+
+    For the same reason nothing is shown of the last word before the end of what is looked at.
+    """
+    cleaned = clean(text)
+    seen = redact(cleaned[:_LABEL_CHARACTERS])
+    if len(cleaned) > _LABEL_CHARACTERS or len(text) > MAX_CHARACTERS:
+        seen = seen[: max(seen.rfind(" "), len(seen) - _TORN_CHARACTERS, 0)]
+    return cut(seen, cells)
 
 
 def width(text: str) -> int:

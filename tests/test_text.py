@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauditor.text import REDACTED, clean, cut, label, redact, width
+from clauditor.text import REDACTED, clean, cut, label, width
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
 HOSTILE = st.lists(
@@ -83,66 +82,6 @@ def test_wide_characters_take_two_cells() -> None:
     assert width("e\u0301") == 1
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "sk-ant-api03-AAAABBBBCCCCDDDD",
-        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
-        "github_pat_11AAAAAAA0abcdefghij",
-        "glpat-abcdefghij1234567890",
-        "xoxb-1234567890-abcdef",
-        "AKIAIOSFODNN7EXAMPLE",
-        "AIzaSyA1234567890abcdefghijklmnopqrstuv",
-        "npm_abcdefghijklmnopqrstuvwxyz0123456789",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-        "someone.else+tag@mail.example.co.uk",
-        "d41d8cd98f00b204e9800998ecf8427e",
-        "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MEFCQ0RFRkdISUo",
-    ],
-)
-def test_secrets_that_show_by_their_shape_are_redacted(secret: str) -> None:
-    assert redact(f"use {secret} here") == f"use {REDACTED} here"
-
-
-@pytest.mark.parametrize(
-    ("dirty", "secret"),
-    [
-        ("password=hunter2", "hunter2"),
-        ("the password is hunter2", "hunter2"),
-        ('{"api_key": "abc def"}', "abc def"),
-        ("DB_PASSWORD: s3cret", "s3cret"),
-        ("export MY_ACCESS_KEY='a b'", "a b"),
-        ("curl -H 'Authorization: Bearer abc123def456'", "abc123def456"),
-        ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
-        ("mysql --password hunter2", "hunter2"),
-        ("postgres://admin:hunter2@db/x", "hunter2"),
-        ("https://x.example/?sig=abcdef&a=1", "abcdef"),
-        ("-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY----- x", "MIIB"),
-        ("-----BEGIN OPENSSH PRIVATE KEY----- b3Blbn", "b3Blbn"),
-        ("client_secret=>topsecret", "topsecret"),
-    ],
-)
-def test_secrets_that_show_by_what_stands_beside_them_are_redacted(dirty: str, secret: str) -> None:
-    redacted = redact(dirty)
-    assert secret not in redacted
-    assert REDACTED in redacted
-
-
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        "fix the password reset flow",
-        "why does the token counter jump?",
-        "rename src/components/SomeThing2/VeryLongDirectoryName99/AnotherOne.tsx",
-        "add a task-queue and risk-assessment page",
-        "refactor the key-value store",
-        "bump python to 3.13.1",
-    ],
-)
-def test_ordinary_prompts_stay_as_they_are(harmless: str) -> None:
-    assert redact(harmless) == harmless
-
-
 def test_a_secret_is_recognised_before_the_cut_and_behind_invisible_characters() -> None:
     assert "sk-ant" not in label("x" * 70 + " sk-ant-api03-AAAABBBBCCCC", 80)
     assert label("sk-\u200bant-api03-AAAABBBBCCCC", 80) == REDACTED
@@ -153,12 +92,11 @@ def test_labels_fit_for_any_text(dirty: str) -> None:
     assert width(label(dirty, 80)) <= 80
 
 
-@pytest.mark.parametrize(
-    "unit",
-    ["a", "password", "-", "a@", "eyJ", "sk-", "=", "://", "\x1b]", "aA1+", "is is ", "'\"", "-----BEGIN A"],
-)
-def test_repetition_cannot_make_a_label_slow(unit: str) -> None:
-    value = (unit * 5000)[:5000]
-    before = time.process_time()
-    label(value, 80)
-    assert time.process_time() - before < 1.0
+def test_the_label_of_a_text_longer_than_what_is_looked_at_is_its_beginning() -> None:
+    assert label("fix the parser " + "and go on " * 1000, 24) == "fix the parser and go o…"
+    assert label("日本語" * 3000, 9) == "日本語日…"
+
+
+def test_a_word_torn_by_the_limit_is_not_shown() -> None:
+    assert label("look" + " " * 4085 + "hunter2hunter2", 80) == "look"
+    assert label("\u200b" * 4090 + "hunter2hunter2", 80) == ""

@@ -27,6 +27,12 @@ class Limits:
     json_answer_bytes: int = 8 * MIB
     """An answer that is no stream is kept until its end; 128 K tokens are below 1 MB."""
 
+    models_bytes: int = 1 * MIB
+    """A list of models, decoded: a thousand of them take about 300 KB."""
+
+    models: int = 1000
+    """Models of one list: the API gives at most so many a page."""
+
     error_bytes: int = 64 * KIB
     """An error body is one short object."""
 

@@ -152,7 +152,8 @@ class _Brotli:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         if self._decompressor.is_finished():
-            return
+            # Bytes behind the end. Where they come together with it, the library refuses all of them.
+            raise _Stopped("corrupt")
         while True:
             piece: bytes = self._decompressor.process(data, output_buffer_limit=_PIECE)
             if piece:
@@ -167,10 +168,26 @@ class _Brotli:
 
 class _Zstd:
     def __init__(self) -> None:
+        self._ready = _Ready()
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._writer = decompressor.stream_writer(self._ready)  # type: ignore[arg-type]  # needs write() only
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        try:
+            self._writer.write(data)
+        finally:
+            ready = self._ready.take()
+        yield from ready
+
+
+class _Ready:
+    """Where zstd leaves its output. An object of its own: the writer is not seen by the garbage collector, so
+    one that were reached from itself would stay for ever.
+    """
+
+    def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._held = 0
-        decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-        self._writer = decompressor.stream_writer(self)  # type: ignore[arg-type]  # needs write() only
 
     def write(self, piece: bytes) -> int:
         """Called by the decompressor with output. What it throws stops the decompressor."""
@@ -180,12 +197,9 @@ class _Zstd:
         self._pieces.append(bytes(piece))
         return len(piece)
 
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        try:
-            self._writer.write(data)
-        finally:
-            ready, self._pieces, self._held = self._pieces, [], 0
-        yield from ready
+    def take(self) -> list[bytes]:
+        ready, self._pieces, self._held = self._pieces, [], 0
+        return ready
 
 
 _CODECS: Final[dict[str, type[_Codec]]] = {

@@ -1,7 +1,7 @@
 """One HTTP exchange: copies of its bytes in, events out. A state machine without clock or IO.
 
-Follows the Messages API as `wire.anthropic` reads it. Whatever comes, nothing is raised, and each
-`AttemptStarted` gets exactly one `AttemptFinished` or `AttemptFailed`.
+Follows the Messages API as `wire.anthropic` reads it, and lists of models. Whatever comes, nothing is raised, and
+each `AttemptStarted` gets exactly one `AttemptFinished` or `AttemptFailed`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Literal
 
 from clauditor.model.events import MAIN_AGENT, Event
+from clauditor.wire.anthropic.models import ModelsAnswer, asks_for_models
 from clauditor.wire.anthropic.request import REQUEST_HEADERS, endpoint, read_request
 from clauditor.wire.bounds import Limits
 from clauditor.wire.content_encoding import BodyDecoder
@@ -23,7 +24,8 @@ __all__ = ["Exchange", "Limits", "Secrets"]
 _DEFAULT_LIMITS = Limits()
 _UTF8_SLICE_BYTES = 1 << 20  # a millisecond of work
 _MAX_EARLY_STEPS = 10_000  # chunks of an answer that waits for its request
-_Step = Callable[[Reply], list[Event]]
+_AnyReply = Reply | ModelsAnswer
+_Step = Callable[[_AnyReply], list[Event]]
 
 
 class Exchange:
@@ -52,7 +54,7 @@ class Exchange:
         self._decoder = BodyDecoder("", total_bytes=0, call_bytes=0)
         self._request = bytearray()
         self._request_state: Literal["open", "reading", "read"] = "open"
-        self._reply: Reply | None = None
+        self._reply: _AnyReply | None = None
         self._early: list[_Step] = []  # of an answer that came before its request was read
         self._early_at: float | None = None
         self._early_bytes = 0
@@ -66,7 +68,7 @@ class Exchange:
 
     @property
     def is_watched(self) -> bool:
-        """Whether the exchange is a call of the Messages API. Of others no event ever comes."""
+        """Whether the exchange is a call of the Messages API, of which nothing may get lost."""
         return self._is_watched
 
     @property
@@ -82,6 +84,9 @@ class Exchange:
         self._is_watched = endpoint(self._headers) is not None
         self._origin["session_id"] = identifier(self._headers.get("x-claude-code-session-id")) or ""
         self._origin["agent_id"] = identifier(self._headers.get("x-claude-code-agent-id")) or MAIN_AGENT
+        if asks_for_models(self._headers):
+            self._origin["session_id"] = ""
+            self._reply = ModelsAnswer(self.exchange_id, limits=self._limits, problems=self._problems)
         self._decoder = BodyDecoder(
             self._headers.get("content-encoding", ""),
             total_bytes=self._limits.request_bytes,
@@ -154,11 +159,11 @@ class Exchange:
     def _answer(self, step: _Step, *, end: bool, at: float) -> list[Event]:
         """Takes the step now, or once the request was read."""
         self._response_is_over = self._response_is_over or end
-        if not self._is_watched or self._is_closed:
+        if self._is_closed:
             return []
         if self._reply is not None:
             return step(self._reply) + self._problems.take(self._origin, at)
-        if self._request_state != "read" and len(self._early) < _MAX_EARLY_STEPS:
+        if self._is_watched and self._request_state != "read" and len(self._early) < _MAX_EARLY_STEPS:
             self._early_at = at if self._early_at is None else self._early_at
             self._early.append(step)
         return []

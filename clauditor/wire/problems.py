@@ -14,6 +14,11 @@ class Problems:
         self._most = most
         self._waiting: list[tuple[str, str]] = []
 
+    @property
+    def are_waiting(self) -> bool:
+        """Whether `take` has something to give."""
+        return bool(self._waiting)
+
     def add(self, where: str, reason: str) -> None:
         """Notes a problem by two constant words."""
         self.count += 1

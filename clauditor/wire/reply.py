@@ -150,6 +150,8 @@ class Reply:
                 found = answer.on_event(name, data, origin, at)
                 if found and self._is_turn:
                     events += found
+                if self._problems.are_waiting:  # told in their place, wherever the bytes were cut
+                    events += self._problems.take(origin, at)
                 if answer.is_over:
                     return
 
@@ -178,6 +180,8 @@ class Reply:
         is_complete = answer.is_complete or (self._mode == "counted" and not is_cut)
         usage = answer.usage
         error_type = answer.error_type
+        if answer.is_complete and not answer.has_final_usage:
+            self._partial.append("usage_not_final")
         if self._mode == "error":
             error_type = errors.error_type(self._body)
         self._body.clear()
@@ -219,6 +223,7 @@ class Reply:
                     message_id=answer.message_id,
                     request_id=self._request_id,
                     cache_miss_reason=answer.cache_miss_reason,
+                    context_edited=answer.context_edited,
                     **call.origin,
                 )
             ]

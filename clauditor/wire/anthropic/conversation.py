@@ -14,22 +14,26 @@ from urllib.parse import unquote
 from clauditor import text
 from clauditor.model.events import ToolOutcome
 from clauditor.wire.anthropic.body import Block, Message, blocks, texts
+from clauditor.wire.identity import Secrets, digest
 
 LABEL_CELLS: Final = 80
 _LABEL_MESSAGES: Final = 12  # where the first typed prompt is looked for: after reminders and local commands
 _HEAD: Final = 4096  # characters of a text that decide what it is
 _MAX_DURATIONS: Final = 64  # the client sends at most 32
 _OUTCOME_HEAD: Final = 600
+_DIGESTED_BYTES: Final = 64 * 1024  # of a result: with its size, enough to know it again
 
 _REMINDER_OPENS: Final = "<system-reminder>"
 _REMINDER_CLOSES: Final = "</system-reminder>"
 _COMMAND: Final = re.compile(r"<command-name>\s*(/?[^<]{1,100})</command-name>")
 _COMMAND_ARGUMENTS: Final = re.compile(r"<command-args>([^<]*)")
+_INTERRUPTED: Final = "[Request interrupted by user"
 _CLIENT_WRITTEN: Final = (
     "<task-notification>",
     "[SYSTEM NOTIFICATION",
-    "[Request interrupted by user",
+    _INTERRUPTED,
     "Output token limit hit. Resume directly",
+    "Your response above was cut off mid-stream. Resume directly",
     "This session is being continued from a previous conversation",
     "<bash-input>",
     "<bash-stdout>",
@@ -40,7 +44,9 @@ _CLIENT_WRITTEN: Final = (
 )
 _QUEUED: Final = "The user sent a new message while you were working:"
 
-_REJECTED: Final = ("The user doesn't want to proceed with this tool use", "[Request interrupted by user")
+_PICTURES: Final = ("image", "document")  # pasted into a prompt; what a tool shows stands inside its result
+
+_REJECTED: Final = ("The user doesn't want to proceed with this tool use", _INTERRUPTED)
 _TIMED_OUT: Final = "Command timed out after"
 _DENIED: Final = ("requires approval", "A variable in this command can't be checked")
 _HOOK_DENIED: Final = re.compile(r"PreToolUse:[^\n]{0,100}? hook error")
@@ -54,6 +60,7 @@ class ToolResult:
     outcome: ToolOutcome
     result_bytes: int
     duration_seconds: float | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,34 +69,38 @@ class Tail:
 
     texts: tuple[str, ...]
     results: tuple[ToolResult, ...]
-    has_typed_text: bool
+    is_typed: bool
+    is_interrupted: bool = False
 
     @property
     def is_new_prompt(self) -> bool:
-        """Whether a person typed this: text of no client-made kind, and no tool result beside it."""
-        return self.has_typed_text and not self.results
+        """Whether a person typed this: text of no client-made kind or a picture, and no tool result beside it but
+        of tools that the person stopped.
+        """
+        return self.is_typed and (self.is_interrupted or not self.results)
 
     @property
     def is_wake_up(self) -> bool:
         """Whether nobody typed this and no tool returned: the client itself had something to say."""
-        return bool(self.texts) and not self.has_typed_text and not self.results
+        return bool(self.texts) and not self.is_typed and not self.results
 
 
-def read_tail(messages: list[Message], durations: str | None, max_results: int) -> Tail:
+def read_tail(messages: list[Message], durations: str | None, max_results: int, *, secrets: Secrets) -> Tail:
     """Decodes the last messages. `durations` is the header with the durations of the tools just run."""
     start = len(messages)
     while start > 0 and messages[start - 1].role != "assistant":
         start -= 1
     found_texts: list[str] = []
     results: list[Block] = []
-    has_typed_text = False
+    is_typed = False
     for message in messages[start:]:
         content = blocks(message.content)
         results += [block for block in content if block.type == "tool_result" and block.tool_use_id]
         if message.role == "user":
             for value in texts(content):
                 found_texts.append(value)
-                has_typed_text = has_typed_text or typed_text(value) is not None
+                is_typed = is_typed or typed_text(value) is not None
+            is_typed = is_typed or any(block.type in _PICTURES for block in content)
     results = results[:max_results]
     names: dict[str, str] = {}
     if durations and start > 0:
@@ -97,8 +108,9 @@ def read_tail(messages: list[Message], durations: str | None, max_results: int) 
     measured = _durations(durations, results, names) if durations else {}
     return Tail(
         texts=tuple(found_texts),
-        results=tuple(_result(block, measured.get(block.tool_use_id)) for block in results),
-        has_typed_text=has_typed_text,
+        results=tuple(_result(block, measured.get(block.tool_use_id), secrets) for block in results),
+        is_typed=is_typed,
+        is_interrupted=any(value.lstrip().startswith(_INTERRUPTED) for value in found_texts),
     )
 
 
@@ -166,12 +178,15 @@ def _without_reminders(value: str) -> str:
     return "".join(kept)
 
 
-def _result(block: Block, duration: float | None) -> ToolResult:
+def _result(block: Block, duration: float | None, secrets: Secrets) -> ToolResult:
+    content = memoryview(block.content)
+    head = bytes(content[:_DIGESTED_BYTES])
     return ToolResult(
         tool_use_id=text.clean(block.tool_use_id, 128),
         outcome=_outcome(block) if block.is_error else "ok",
-        result_bytes=memoryview(block.content).nbytes,
+        result_bytes=0 if head == b"null" else content.nbytes,
         duration_seconds=duration,
+        digest=digest(secrets.start_secret, "tool result", str(content.nbytes), head),
     )
 
 

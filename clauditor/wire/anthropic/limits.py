@@ -16,7 +16,9 @@ from clauditor.wire.identity import Origin, identifier
 MAX_WINDOWS: Final = 32
 
 _UNIFIED: Final = "anthropic-ratelimit-unified-"
-_UNIFIED_WINDOW: Final = re.compile(rf"{_UNIFIED}([a-z0-9_]{{1,40}})-(utilization|reset|status)")
+_UNIFIED_WINDOW: Final = re.compile(
+    rf"{_UNIFIED}([a-z0-9_]{{1,40}})-(utilization|reset|status|surpassed-threshold)"
+)
 _NO_WINDOWS: Final = frozenset({"slow", "grace", "fallback"})  # states of the limiter, with suffixes alike
 _NAMES: Final = {"5h": "five_hour", "7d": "seven_day", "7d_oi": "seven_day_overage_included"}
 _BUCKET: Final = re.compile(
@@ -65,6 +67,7 @@ def _plan_windows(headers: dict[str, str]) -> list[LimitWindow]:
             used_ratio=_number(parts.get("utilization"), 1e6),
             resets_at=_number(parts.get("reset"), 1e11),
             status=identifier(parts.get("status")),
+            surpassed_ratio=_number(parts.get("surpassed-threshold"), 1e6),
         )
         for name, parts in found.items()
     ]

@@ -118,7 +118,9 @@ def read_request(
     reading = _Reading(headers=headers, body=body, secrets=secrets, exchange_id=exchange_id)
     if endpoint(headers) == "count_tokens":
         return reading.call(Kind(call="side", name="count_tokens"), at, ())
-    tail = read_tail(body.messages, headers.get("x-claude-code-prev-tool-durations"), limits.tool_calls)
+    tail = read_tail(
+        body.messages, headers.get("x-claude-code-prev-tool-durations"), limits.tool_calls, secrets=secrets
+    )
     kind = classify(reading.signs(tail))
     if kind.call == "side":
         return reading.call(kind, at, ())
@@ -239,6 +241,7 @@ class _Reading:
                 outcome=result.outcome,
                 result_bytes=result.result_bytes,
                 duration_seconds=result.duration_seconds,
+                result_digest=result.digest,
                 **origin,
             )
             for result in tail.results

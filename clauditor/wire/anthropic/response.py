@@ -81,15 +81,18 @@ class Answer:
     """One answer as far as it came. Feed it events, or the whole message; it never raises.
 
     `is_complete`: the answer ended as it should. `error_type`: it broke with this error (or "unknown").
+    `has_final_usage`: the output was counted to its end, not only where the answer began.
     `output_bytes`: content so far, in UTF-8.
     """
 
     def __init__(self, *, requested_model: str, secrets: Secrets, limits: Limits, problems: Problems) -> None:
         self.is_complete = False
+        self.has_final_usage = False
         self.error_type: str | None = None
         self.stop_reason: str | None = None
         self.message_id: str | None = None
         self.cache_miss_reason: str | None = None
+        self.context_edited = False
         self.output_bytes = 0
         self._requested_model = requested_model
         self._model: str | None = None
@@ -124,7 +127,7 @@ class Answer:
         if name == b"content_block_stop":
             return self._on_block_stop(data, origin, at)
         if name == b"message_start":
-            self._on_message(jsontext.mapping(jsontext.decode_any(data)).get("message"))
+            self._on_message(jsontext.mapping(jsontext.decode_any(data)).get("message"), is_whole=False)
         elif name == b"message_delta":
             self._on_message_delta(data)
         elif name == b"message_stop":
@@ -145,7 +148,7 @@ class Answer:
         if message.get("type") != "message":
             self._problems.add("answer", "not_a_message")
             return []
-        self._on_message(message)
+        self._on_message(message, is_whole=True)
         self.stop_reason = identifier(message.get("stop_reason"))
         events: list[Event] = []
         content = message.get("content")
@@ -163,10 +166,10 @@ class Answer:
     def _complete(self) -> None:
         self.is_complete = True
         self._tools.clear()
-        if self._report is None:
-            self._problems.add("usage", "missing")
+        if not self.has_final_usage:
+            self._problems.add("usage", "not_final")
 
-    def _on_message(self, value: object) -> None:
+    def _on_message(self, value: object, *, is_whole: bool) -> None:
         message = jsontext.mapping(value)
         if not message:
             self._problems.add("message_start", "not_a_message")
@@ -176,11 +179,18 @@ class Answer:
         model = message.get("model")
         self._model = text.clean(model, 128) or None if isinstance(model, str) else None
         self._diagnose(message.get("diagnostics"))
-        self._merge(message.get("usage"))
+        self._note_edits(message.get("context_management"))
+        self._merge(message.get("usage"), is_final=is_whole)
 
     def _diagnose(self, diagnostics: object) -> None:
         reason = jsontext.mapping(jsontext.mapping(diagnostics).get("cache_miss_reason")).get("type")
         self.cache_miss_reason = identifier(reason) or self.cache_miss_reason
+
+    def _note_edits(self, context_management: object) -> None:
+        edits = jsontext.mapping(context_management).get("applied_edits")
+        for edit in edits if isinstance(edits, list) else ():
+            if jsontext.count(jsontext.mapping(edit).get("cleared_input_tokens")):
+                self.context_edited = True
 
     def _on_message_delta(self, data: bytes) -> None:
         event = jsontext.mapping(jsontext.decode_any(data))
@@ -190,12 +200,14 @@ class Answer:
         delta = jsontext.mapping(event.get("delta"))
         self.stop_reason = identifier(delta.get("stop_reason")) or self.stop_reason
         self._diagnose(delta.get("diagnostics"))
-        self._merge(event.get("usage"))
+        self._note_edits(event.get("context_management"))
+        self._merge(event.get("usage"), is_final=True)
 
-    def _merge(self, usage: object) -> None:
+    def _merge(self, usage: object, *, is_final: bool) -> None:
         report = usage_report(usage)
         if report is not None:
             self._report = self._report.merged(report) if self._report else report
+            self.has_final_usage = self.has_final_usage or (is_final and report.output is not None)
 
     def _on_delta(self, data: bytes, origin: Origin, at: float) -> list[Event]:
         event = jsontext.decode(_BLOCK_DELTA, data)

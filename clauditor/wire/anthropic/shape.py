@@ -14,14 +14,14 @@ from typing import Final
 import msgspec
 
 from clauditor import text
-from clauditor.model.events import RequestShape
+from clauditor.model.request_shape import MESSAGE_DIGEST_BYTES, RequestShape
 from clauditor.wire import jsontext
 from clauditor.wire.anthropic.body import ReadBody, raw_blocks, tool_definitions
 from clauditor.wire.identity import Secrets, digest, identifier
 
-MESSAGE_DIGEST_BYTES: Final = 8
 MAX_TOOLS: Final = 1000
 MAX_BETAS: Final = 64
+MAX_SYSTEM_BLOCKS: Final = 64  # Claude Code sends four
 
 _SLICE_BYTES: Final = 1024 * 1024  # digested between two pauses: 1 to 3 ms
 _MESSAGE_COST_BYTES: Final = 500  # a message takes as long as so many bytes of it
@@ -54,11 +54,8 @@ class Shaping:
         output_config = jsontext.mapping(jsontext.decode_any(body.output_config))
         betas = (beta.strip() for beta in self._betas.split(","))
         self.shape = RequestShape(
-            tools=tuple(
-                (text.clean(name, 128), self._digest("tool", self._plain(raw))[:16])
-                for name, raw in tool_definitions(body)[:MAX_TOOLS]
-            ),
-            system=self._digest("system", *self._system()),
+            tools=tuple(self._tools()),
+            system=tuple((self._digest("system", raw)[:16], len(raw)) for raw in self._system()),
             messages=messages,
             betas=tuple(sorted({beta for beta in betas if identifier(beta)}))[:MAX_BETAS],
             effort=identifier(output_config.get("effort")),
@@ -78,6 +75,8 @@ class Shaping:
             one = hasher.digest()
             whole.update(one)
             chain += one[:MESSAGE_DIGEST_BYTES]
+            chain += message.role[:1].encode("ascii", "replace") or b"?"
+            chain += min(len(raw), 0xFFFF_FFFF).to_bytes(4, "big")
             since_pause += len(raw) + _MESSAGE_COST_BYTES
             if since_pause > _SLICE_BYTES:
                 since_pause = 0
@@ -85,9 +84,14 @@ class Shaping:
         self.messages_digest = whole.hexdigest()[:32]
         return bytes(chain)
 
+    def _tools(self) -> Generator[tuple[str, str, int]]:
+        for name, definition in tool_definitions(self._body)[:MAX_TOOLS]:
+            raw = self._plain(definition)
+            yield text.clean(name, 128), self._digest("tool", raw)[:16], len(raw)
+
     def _system(self) -> list[bytes]:
         plain = [self._plain(raw) for raw in raw_blocks(self._body.system)]
-        return [raw for raw in plain if _BILLING not in raw[:200]]
+        return [raw for raw in plain if _BILLING not in raw[:200]][:MAX_SYSTEM_BLOCKS]
 
     def _thinking(self) -> str | None:
         thinking = jsontext.mapping(jsontext.decode_any(self._body.thinking))

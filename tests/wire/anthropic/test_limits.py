@@ -47,7 +47,11 @@ def test_windows_of_a_plan() -> None:
     assert (event.billing, event.account, event.session_id) == ("plan", "acc", "s")
     assert windows(headers) == {
         "five_hour": LimitWindow(
-            name="five_hour", used_ratio=0.91, resets_at=1790000300, status="allowed_warning"
+            name="five_hour",
+            used_ratio=0.91,
+            resets_at=1790000300,
+            status="allowed_warning",
+            surpassed_ratio=0.9,
         ),
         "seven_day": LimitWindow(name="seven_day", used_ratio=1.07, resets_at=1790600000),
         "seven_day_overage_included": LimitWindow(name="seven_day_overage_included", used_ratio=0.0),
@@ -129,3 +133,9 @@ def test_limits_belong_to_the_organization_of_the_answer() -> None:
     assert event.account == account_digest(SECRETS, "org-1")
     unnamed = Player().ask().answer_head({**STREAM_HEAD, UNIFIED + "5h-utilization": "0.5"})
     assert unnamed.one(LimitsSeen).account == "unknown"
+
+
+def test_a_threshold_that_was_passed_is_told() -> None:
+    headers = {UNIFIED + "5h-utilization": "0.77", UNIFIED + "5h-surpassed-threshold": "0.75"}
+    assert windows(headers)["five_hour"].surpassed_ratio == 0.75
+    assert windows({UNIFIED + "5h-surpassed-threshold": "nonsense"})["five_hour"].surpassed_ratio is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clauditor.model.events import AttemptStarted, RequestShape
-from clauditor.wire.anthropic.shape import MESSAGE_DIGEST_BYTES
+from clauditor.model.events import AttemptStarted
+from clauditor.model.request_shape import MESSAGE_BYTES, RequestShape
 from support.messages_api import HEADERS, Player, assistant, request, text, user
 
 CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -21,14 +21,14 @@ def test_tools_are_named_in_order_and_differ_by_their_definition() -> None:
     one = shape(tools=[{"name": "Bash", "input_schema": {"a": 1}}, {"name": "Read"}])
     same = shape(tools=[{"name": "Bash", "input_schema": {"a": 1}}, {"name": "Read", **CACHED}])
     other = shape(tools=[{"name": "Bash", "input_schema": {"a": 2}}, {"name": "Read"}])
-    assert [name for name, _ in one.tools] == ["Bash", "Read"]
+    assert [name for name, _, _ in one.tools] == ["Bash", "Read"]
     assert one.tools == same.tools
     assert one.tools[0] != other.tools[0]
     assert one.tools[1] == other.tools[1]
 
 
 def test_the_system_digest_ignores_cache_marks_and_the_counting_block() -> None:
-    def system(first: str, second: str, **mark: Any) -> str:
+    def system(first: str, second: str, **mark: Any) -> tuple[tuple[str, int], ...]:
         billing = text(f"x-anthropic-billing-header: cc_version=2; cc_prev_req={first};")
         return shape(system=[billing, text(second, **mark)]).system
 
@@ -40,7 +40,7 @@ def test_the_system_digest_ignores_cache_marks_and_the_counting_block() -> None:
 def test_the_common_beginning_of_two_conversations_can_be_measured() -> None:
     first = shape(user(text("a", **CACHED)), assistant("b")).messages
     second = shape(user("a"), assistant("b"), user("c")).messages
-    assert len(first) == 2 * MESSAGE_DIGEST_BYTES
+    assert len(first) == 2 * MESSAGE_BYTES
     assert second.startswith(first)
     assert not shape(user("a"), assistant("x"), user("c")).messages.startswith(first)
 
