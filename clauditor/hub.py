@@ -1,38 +1,54 @@
-"""The only place where state changes: events come in, sessions change, sinks are told. Never awaits.
+"""The only place where state changes: events come in, sessions change, signals are checked, sinks are told.
 
-A sink that raises loses that event and nothing else does: the error is logged and counted, the other
-sinks and the sessions go on.
+Never awaits. A signal or a sink that raises loses that event and nothing else does: the error is logged and
+counted, the others and the sessions go on.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Final, Literal, Protocol
 
+from clauditor.deadlines import Deadlines
+from clauditor.model.account import WindowRecord
+from clauditor.model.accounts import Accounts
+from clauditor.model.agent import IDLE_SECONDS
+from clauditor.model.counts import Counts
 from clauditor.model.events import (
     ClockJumped,
     Event,
     GapFound,
+    HookSeen,
     LabelFound,
     LimitsSeen,
-    LimitWindow,
+    ModelsSeen,
     Progress,
     SessionEnded,
 )
-from clauditor.model.facts import Fact
+from clauditor.model.facts import CallFact, Fact
+from clauditor.model.incident import Incident, incident
+from clauditor.model.models import ModelCatalogue
 from clauditor.model.prices import PriceBook
 from clauditor.model.session import Session
-from clauditor.model.snapshot import Snapshot, session_snapshot, session_state
+from clauditor.model.snapshot import Snapshot, session_snapshot
+from clauditor.model.state import STALLED, session_state, turning_points
+from clauditor.model.verdict import verdict
+from clauditor.signals import catalogue
+from clauditor.signals.edges import edges, findings, reword
+from clauditor.signals.finding import World
+from clauditor.signals.thresholds import Thresholds
 
 log = logging.getLogger(__name__)
 
 ENDED_AFTER_SECONDS: Final = 86_400.0  # a session silent for a day is over
 FORGET_AFTER_SECONDS: Final = 600.0  # an ended session leaves memory; the store keeps it
+SWEEP_SECONDS: Final = 5  # signals that hang on other sessions or the account are looked at again
+MUTE_SECONDS: Final = 3600.0
 MAX_SESSIONS: Final = 10_000
-MAX_ACCOUNTS: Final = 256
 
 
 class Sink(Protocol):
@@ -57,20 +73,25 @@ class Hub:
         sinks: Sequence[Sink] = (),
         revive: Callable[[str], Session | None] = lambda _: None,
         labels: Literal["memory", "store", "off"] = "memory",
+        thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
     ) -> None:
         self.sessions: dict[str, Session] = {}
-        self.sink_errors: dict[str, int] = {}
+        self.errors: dict[str, int] = {}
         self.sessions_dropped = 0
+        self.accounts = Accounts()
+        self.models = ModelCatalogue()
+        self.incident: Incident | None = None
         self._book = book
         self._sinks = tuple(sinks)
         self._revive = revive
         self._labels: dict[str, str] = {}
         self._label_policy = labels
-        self._limits: dict[str, dict[str, LimitWindow]] = {}
-        self._due: dict[str, float] = {}
-        self._deadlines: list[tuple[float, str]] = []
+        self._thresholds = thresholds
+        self._deadlines = Deadlines()
+        self._counts = Counts()
+        self._ticks = 0
 
-    def restore(self, sessions: Iterable[Session], at: float) -> None:
+    def restore(self, sessions: Sequence[Session], at: float) -> None:
         """Take up sessions as they were before a restart; calls then under way were not seen to end."""
         for session in sessions:
             self.sessions[session.session_id] = session
@@ -84,47 +105,59 @@ class Hub:
                 )
                 session.apply(gap, self._book)
                 self._tell(gap, session, [fact])
-            self._schedule(session, at)
+        for session in sessions:
+            self._look_at(session, at)
 
     def publish(self, event: Event) -> None:
-        """Apply one event and tell every sink. Never raises, never blocks."""
+        """Apply one event, check the signals of its session and tell every sink. Never raises, never blocks."""
         facts: list[Fact] = []
         session: Session | None = None
-        match event:
-            case ClockJumped():
-                for each in self.sessions.values():
-                    each.apply(event, self._book)
-                    self._schedule(each, event.at)
-            case LimitsSeen():
-                self._see_limits(event)
-            case _:
-                pass
+        if isinstance(event, ClockJumped):
+            self._shift(event)
+        elif isinstance(event, LimitsSeen):
+            self.accounts.see(event, self.sessions)
+        elif isinstance(event, ModelsSeen):
+            self.models.see(event.models)
         if event.session_id:
             session = self._session(event)
+            if session is None:
+                return
             if isinstance(event, LabelFound):
                 self._see_label(event, session)
-            facts = session.apply(event, self._book)
-            if not isinstance(event, Progress):
-                self._schedule(session, event.at)
+            facts = session.apply(event, self._book, self.models.told)
+            for fact in facts:
+                if isinstance(fact, CallFact):
+                    self.accounts.spend(session, fact.cost_usd)
         self._tell(event, session, facts)
+        # Bytes that flow change no signal but the one for bytes that do not.
+        if session is not None and (not isinstance(event, Progress) or STALLED in session.signals):
+            self._look_at(session, event.at)
 
     def tick(self, now: float) -> list[str]:
         """Let time pass: ids of the sessions that it changed, or made leave memory. Costs what changed."""
-        changed = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            due, session_id = heapq.heappop(self._deadlines)
+        changed: dict[str, None] = {}
+        for session_id in self._deadlines.pop(now):
             session = self.sessions.get(session_id)
-            if session is None or self._due.get(session_id) != due:
+            if session is None:
                 continue
-            del self._due[session_id]
-            changed.append(session_id)
             if session.ended_at is not None and now - session.ended_at >= FORGET_AFTER_SECONDS:
                 self._forget(session_id)
             elif session.ended_at is None and now - session.last_activity_at >= ENDED_AFTER_SECONDS:
                 self.publish(SessionEnded(at=now, session_id=session_id, reason="age"))
-            else:
-                self._schedule(session, now)
-        return changed
+            elif not self._look_at(session, now):
+                continue
+            changed[session_id] = None
+        changed.update(dict.fromkeys(self._sweep(now)))
+        return list(changed)
+
+    def mute(self, session_id: str, now: float, *, is_muted: bool) -> bool:
+        """Let a session ask for no attention until its signals clear, for an hour at most. False: no such one."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return False
+        session.muted_until = now + MUTE_SECONDS if is_muted else None
+        self._look_at(session, now)
+        return True
 
     def snapshot(self, session_id: str, now: float) -> Snapshot | None:
         session = self.sessions.get(session_id)
@@ -137,22 +170,31 @@ class Hub:
 
     def totals(self, now: float) -> dict[str, Any]:
         """What the headline says of all live sessions together."""
-        states: dict[str, int] = {}
-        for session in self.sessions.values():
-            state = session_state(session, now)[0]
-            states[state] = states.get(state, 0) + 1
-        return {"sessions": len(self.sessions), "states": states, "at": now}
+        return {
+            "sessions": len(self.sessions),
+            "states": self._counts.states,
+            "verdicts": self._counts.levels,
+            "incident": None if self.incident is None else asdict(self.incident),
+            "at": now,
+        }
 
-    def limits(self) -> Mapping[str, Mapping[str, LimitWindow]]:
+    def raised(self) -> Mapping[str, int]:
+        """For how many live sessions each signal holds."""
+        return Counter(name for session in self.sessions.values() for name in session.signals)
+
+    def limits(self) -> Mapping[str, Mapping[str, WindowRecord]]:
         """The newest rate-limit windows by account."""
-        return self._limits
+        return {name: account.windows for name, account in self.accounts.by_name.items()}
 
     # ------------------------------------------------------------------------------------------------
 
-    def _session(self, event: Event) -> Session:
+    def _session(self, event: Event) -> Session | None:
+        """The session of an event, begun by its traffic; what is only told about an unknown one begins none."""
         session = self.sessions.get(event.session_id)
         if session is None:
             session = self._revived(event.session_id)
+            if session is None and isinstance(event, HookSeen | SessionEnded):
+                return None
             if session is None:
                 session = Session(session_id=event.session_id, started_at=event.at, last_activity_at=event.at)
             if len(self.sessions) >= MAX_SESSIONS:
@@ -170,39 +212,99 @@ class Hub:
             log.exception("the kept state of a session could not be read")
             return None
 
+    # -- signals -------------------------------------------------------------------------------------
+
+    def _look_at(self, session: Session, now: float) -> bool:
+        """Check the signals of a session, and note when time alone will next change it; True if one changed."""
+        world = World(
+            now=now,
+            thresholds=self._thresholds,
+            account=self.accounts.of(session),
+            incident=self.incident,
+        )
+        found = findings(session, world, self._signal_failed)
+        has_changed = reword(session, found)
+        for edge in edges(session, found, now):
+            session.apply(edge, self._book)
+            self._tell(edge, session, ())
+            has_changed = True
+        state, level = session_state(session, now).state, verdict(session.signals.values()).level
+        if session.muted_until is not None and (level == "ok" or now >= session.muted_until):
+            session.muted_until, has_changed = None, True
+        is_warm = session.cache.expires_at is not None and now < session.cache.expires_at
+        has_changed |= self._counts.put(session.session_id, state, level, is_warm=is_warm)
+        self._schedule(session, now)
+        return has_changed
+
+    def _signal_failed(self, name: str, error: Exception) -> None:
+        self._count_error(name)
+        log.error("the signal %s failed", name, exc_info=error)
+
+    def _sweep(self, now: float) -> list[str]:
+        """Look again at a part of the sessions that are not at rest, all of them within SWEEP_SECONDS."""
+        self._ticks += 1
+        if self._ticks % SWEEP_SECONDS == 0:
+            self._see_incident(now)
+        part = self._ticks % SWEEP_SECONDS
+        looked_at = [
+            session
+            for number, session in enumerate(list(self.sessions.values()))
+            if number % SWEEP_SECONDS == part
+            and (session.signals or now - session.last_activity_at < IDLE_SECONDS)
+        ]
+        return [session.session_id for session in looked_at if self._look_at(session, now)]
+
+    def _see_incident(self, now: float) -> None:
+        found = incident(self.sessions.values(), now)
+        if found is not None and self.incident is not None:
+            found = replace(found, since=min(found.since, self.incident.since))
+        self.incident = found
+
     def _schedule(self, session: Session, now: float) -> None:
         """Note when time alone will next change what this session shows."""
         if session.ended_at is not None:
             due = session.ended_at + FORGET_AFTER_SECONDS
         else:
-            due = min([session.last_activity_at + ENDED_AFTER_SECONDS, *session.turning_points(now)])
-        # One entry a session: one that comes too early is set anew when it is popped.
-        if due < self._due.get(session.session_id, math.inf):
-            self._due[session.session_id] = due
-            heapq.heappush(self._deadlines, (due, session.session_id))
+            points = (*turning_points(session, now), *catalogue.due(session, self._thresholds))
+            due = min((at for at in points if at > now), default=math.inf)
+            due = min(due, session.last_activity_at + ENDED_AFTER_SECONDS)
+        self._deadlines.note(session.session_id, due)
+
+    # ------------------------------------------------------------------------------------------------
 
     def _forget(self, session_id: str) -> None:
         del self.sessions[session_id]
-        self._due.pop(session_id, None)
+        self._deadlines.drop(session_id)
+        self._counts.drop(session_id)
         self._labels.pop(session_id, None)
 
-    def _see_label(self, event: LabelFound, session: Session) -> None:
-        """The first label stays: it says what the session was begun for."""
-        if self._label_policy == "memory":
-            self._labels.setdefault(event.session_id, event.label)
-        elif self._label_policy == "store":
-            session.label = session.label or event.label
+    def _shift(self, event: ClockJumped) -> None:
+        """The wall clock was set: every open point in time moves, and what was due is worked out anew."""
+        self.accounts.shift(event.seconds)
+        self._deadlines.clear()
+        for session in self.sessions.values():
+            session.apply(event, self._book)
+            self._schedule(session, event.at)
 
-    def _see_limits(self, event: LimitsSeen) -> None:
-        if event.account not in self._limits and len(self._limits) >= MAX_ACCOUNTS:
-            self._limits.clear()
-        windows = self._limits.setdefault(event.account, {})
-        windows.update({window.name: window for window in event.windows})
+    def _see_label(self, event: LabelFound, session: Session) -> None:
+        """The first label stays: it says what the session was begun for. The client's own name for it is better."""
+        if self._label_policy == "off":
+            return
+        known = session.label or self._labels.get(event.session_id)
+        if known is not None and not event.is_name:
+            return
+        if self._label_policy == "memory":
+            self._labels[event.session_id] = event.label
+        else:
+            session.label = event.label
 
     def _snapshot(self, session: Session, now: float) -> Snapshot:
-        limits = self._limits.get(session.account) if session.account else None
+        account = self.accounts.of(session)
         return session_snapshot(
-            session, now, label=session.label or self._labels.get(session.session_id), limits=limits
+            session,
+            now,
+            label=session.label or self._labels.get(session.session_id),
+            limits=None if account is None else account.windows,
         )
 
     def _tell(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:
@@ -214,4 +316,4 @@ class Hub:
                 log.exception("%s failed at %s", type(sink).__name__, type(event).__name__)
 
     def _count_error(self, part: str) -> None:
-        self.sink_errors[part] = self.sink_errors.get(part, 0) + 1
+        self.errors[part] = self.errors.get(part, 0) + 1

@@ -77,7 +77,7 @@ def test_a_broken_sink_costs_nobody_else_an_event() -> None:
     hub = Hub(book=FlatBook(), sinks=(Broken(), notes))
     hub.publish(started())
     assert len(notes.seen) == 1
-    assert hub.sink_errors == {"Broken": 1}
+    assert hub.errors == {"Broken": 1}
     assert hub.snapshot("s", 1.0) is not None
 
 
@@ -169,6 +169,7 @@ def test_a_tick_names_just_the_sessions_that_time_changed() -> None:
     hub.publish(finished("quiet"))
     hub.publish(started("busy", at=100.0))
     assert hub.tick(101.0) == []
+    hub.publish(finished("busy", at=800.0))
     assert hub.tick(2.0 + IDLE_SECONDS) == ["quiet"]
     shot = hub.snapshot("quiet", 2.0 + IDLE_SECONDS)
     assert shot is not None
@@ -190,7 +191,7 @@ def test_a_store_that_cannot_answer_does_not_stop_a_new_session() -> None:
     hub = Hub(book=FlatBook(), revive=broken)
     hub.publish(started())
     assert hub.sessions["s"].turns == 1
-    assert hub.sink_errors == {"revive": 1}
+    assert hub.errors == {"revive": 1}
 
 
 def test_calls_under_way_at_a_restart_become_gaps_not_failures() -> None:

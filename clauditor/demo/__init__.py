@@ -21,7 +21,7 @@ from clauditor.demo.claude_code import ClaudeCodeClient, ToolOutcome
 from clauditor.demo.claude_request import Profile
 from clauditor.demo.claude_sending import GaveUpError
 from clauditor.demo.ledger import Ledger, Record, Tokens
-from clauditor.demo.reply import Hold, Pause, Reply, Text, Thinking, ToolUse
+from clauditor.demo.reply import Hold, Pause, Reply, ServerToolUse, Text, Thinking, ToolUse, Whole
 from clauditor.demo.request import Request
 from clauditor.demo.simulator import Simulator
 
@@ -35,10 +35,12 @@ __all__ = [
     "Record",
     "Reply",
     "Request",
+    "ServerToolUse",
     "Simulator",
     "Text",
     "Thinking",
     "Tokens",
     "ToolOutcome",
     "ToolUse",
+    "Whole",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+import httpx
 
 from clauditor.demo.claude_code import ClaudeCodeClient, ToolOutcome
 from clauditor.demo.claude_request import Profile
@@ -12,7 +14,6 @@ from clauditor.demo.claude_sending import GaveUpError
 from clauditor.demo.claude_stream import Message
 from clauditor.demo.reply import Reply, Step, Text, Thinking, ToolUse
 from clauditor.demo.seeded import dice, stable_uuid
-from clauditor.demo.simulator import Simulator
 
 Hook = Callable[[dict[str, Any]], Awaitable[None]]
 """Hands a hook's input to the sidecar, as the client's hooks would; must not raise."""
@@ -64,18 +65,25 @@ _WORDS: Final = [
 ]
 
 
+class Prompter(Protocol):
+    """Who is told what to answer next: the simulator, or the vendor itself."""
+
+    def script(self, session_id: str, *replies: Reply, agent: str = "main") -> None: ...
+
+
 class Act:
-    """What a story may do. Seconds are of the play; `speed` divides them."""
+    """What a story may do. Seconds are of the play; `speed` divides them. `transport` takes the network's place."""
 
     def __init__(
         self,
-        simulator: Simulator,
+        simulator: Prompter,
         base_url: str,
         profile: Profile,
         *,
         seed: int,
         speed: float,
         hook: Hook | None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.profile = profile
         self.dice = dice(seed, "act", profile.cwd)
@@ -94,6 +102,7 @@ class Act:
             run_tool=self._run_tool,
             seed=seed,
             speed=speed,
+            transport=transport,
         )
 
     @property

@@ -11,15 +11,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from clauditor.demo.blocks import begun, block_id, deltas, tokens_of, whole
 from clauditor.demo.counting import count_text
 from clauditor.demo.ledger import Tokens
-from clauditor.demo.reply import ERROR_TYPES, Block, Hold, Pause, Reply, Text, Thinking, ToolUse
+from clauditor.demo.reply import ERROR_TYPES, Block, Hold, Pause, Reply, Thinking, ToolUse
 from clauditor.demo.request import Request
 from clauditor.demo.seeded import stable_id
 
 PING_SECONDS: Final = 10.0
 _STARTED_OUTPUT_TOKENS: Final = 2
 _STATUS_OF: Final = {name: status for status, name in ERROR_TYPES.items()}
+_BESIDE_THE_TOTALS: Final = ("advisor_message", "compaction")
+_IN_A_DELTA: Final = (
+    "server_tool_use",
+    "fallback_credit",
+)  # the rest of `extra_usage` is told at the start only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,7 @@ class Part:
     wait_seconds: float = 0.0
     hold: str | None = None
     told: Tokens | None = None
+    beside: tuple[tuple[str, Tokens], ...] = ()
     stop_reason: str | None = None
     tool_uses: tuple[tuple[str, str], ...] = ()
     last: bool = False
@@ -42,12 +49,24 @@ class Answer:
     """A reply with everything that follows from the request: ids, model, counts."""
 
     reply: Reply
-    tool_ids: Mapping[int, str]
+    block_ids: tuple[str, ...]
     message_id: str
     model: str
     tokens: Tokens
     thinking_tokens: int
     safeguards: bool
+
+    @property
+    def tool_ids(self) -> list[str]:
+        """Of the tools that the client is to run."""
+        blocks = zip(self.reply.blocks, self.block_ids, strict=True)
+        return [own_id for block, own_id in blocks if isinstance(block, ToolUse)]
+
+    @property
+    def beside(self) -> tuple[tuple[str, Tokens], ...]:
+        """What the answer's model runs cost beyond its totals: model, and tokens of its own."""
+        runs = [run for run in self.reply.iterations if run["type"] in _BESIDE_THE_TOTALS]
+        return tuple((str(run.get("model") or self.model), _tokens_of_run(run)) for run in runs)
 
     @property
     def stop_details(self) -> dict[str, Any] | None:
@@ -57,21 +76,17 @@ class Answer:
 def prepare(reply: Reply, request: Request, prompt: Tokens, seed: int) -> Answer:
     """Fills in what the reply leaves open. `prompt` is the prompt side of the counts."""
     origin = (seed, request.session_id, request.agent_id, request.body_sha256, request.occurrence)
-    ids = {
-        i: block.id or stable_id("toolu_", *origin, i)
-        for i, block in enumerate(reply.blocks)
-        if isinstance(block, ToolUse)
-    }
-    thinking = sum(_tokens(block, seed) for block in reply.blocks if isinstance(block, Thinking))
-    output = max(1, sum(_tokens(block, seed) for block in reply.blocks))
-    tokens = reply.usage or replace(prompt, output=output)
+    thinking = sum(tokens_of(block, seed) for block in reply.blocks if isinstance(block, Thinking))
+    output = max(1, sum(tokens_of(block, seed) for block in reply.blocks))
+    counted = reply.usage or replace(prompt, output=output)
+    message_id = stable_id("msg_", *origin)
     return Answer(
         reply=reply,
-        tool_ids=ids,
-        message_id=stable_id("msg_", *origin),
+        block_ids=tuple(block_id(block, origin, message_id, i) for i, block in enumerate(reply.blocks)),
+        message_id=message_id,
         model=reply.model or request.model,
-        tokens=tokens,
-        thinking_tokens=min(thinking, tokens.output),
+        tokens=counted,
+        thinking_tokens=min(thinking, counted.output),
         safeguards=bool(request.json.get("safeguards")),
     )
 
@@ -83,7 +98,6 @@ def stream_parts(answer: Answer, seed: int) -> Iterator[Part]:
     message = {**_message(answer, started, 0), "content": [], "stop_reason": None, "stop_details": None}
     yield Part(
         data=_event("message_start", {"message": message}),
-        wait_seconds=reply.first_token_seconds,
         told=started,
     )
     yield Part(data=_event("ping", {}))
@@ -105,16 +119,18 @@ def stream_parts(answer: Answer, seed: int) -> Iterator[Part]:
 def json_part(answer: Answer) -> Part:
     """The answer as one JSON message (the request did not ask for a stream), after all of its waits."""
     message = _message(answer, answer.tokens, answer.thinking_tokens)
-    blocks = list(enumerate(answer.reply.blocks))
-    message["content"] = [_whole_block(answer, i, block) for i, block in blocks]
+    blocks = list(zip(answer.reply.blocks, answer.block_ids, strict=True))
+    message["content"] = [whole(block, own_id) for block, own_id in blocks]
+    message["usage"] |= _runs(answer)
     pace = answer.reply.tokens_per_second
     pauses = sum(step.seconds for step in answer.reply.steps if isinstance(step, Pause))
     return Part(
         data=dump({**message, **_safeguard_results(answer)}),
         wait_seconds=pauses + (answer.tokens.output / pace if pace else 0.0),
         told=answer.tokens,
+        beside=answer.beside,
         stop_reason=answer.reply.final_stop_reason,
-        tool_uses=tuple((answer.tool_ids[i], b.name) for i, b in blocks if isinstance(b, ToolUse)),
+        tool_uses=tuple((own_id, block.name) for block, own_id in blocks if isinstance(block, ToolUse)),
         last=True,
     )
 
@@ -146,33 +162,30 @@ def _closing_parts(answer: Answer) -> Iterator[Part]:
             "stop_details": answer.stop_details if stop_reason else None,
             **(_safeguard_results(answer) if stop_reason else {}),
         }
-        usage = _usage(answer, told, min(answer.thinking_tokens, output))
+        usage = _restated(answer, _usage(answer, told, min(answer.thinking_tokens, output)))
+        if stop_reason:
+            usage |= _runs(answer)
         yield Part(
-            data=_event("message_delta", {"delta": delta, "usage": usage}), told=told, stop_reason=stop_reason
+            data=_event("message_delta", {"delta": delta, "usage": usage}),
+            told=told,
+            beside=answer.beside if stop_reason else (),
+            stop_reason=stop_reason,
         )
     yield Part(data=_event("message_stop", {}), last=True)
 
 
 def _block_parts(answer: Answer, index: int, block: Block, seed: int) -> Iterator[Part]:
-    yield Part(
-        data=_event(
-            "content_block_start", {"index": index, "content_block": _empty_block(answer, index, block)}
-        )
-    )
+    own_id = answer.block_ids[index]
+    start = {"index": index, "content_block": begun(block, own_id)}
+    yield Part(data=_event("content_block_start", start))
     pace = answer.reply.tokens_per_second
-    for piece in _pieces(block, answer.reply.piece_characters):
-        wait = _tokens_of(piece, seed) / pace if pace else 0.0
+    for piece, delta in deltas(block, own_id, answer.reply.piece_characters):
+        wait = count_text(piece, seed) / pace if pace and piece else 0.0
         yield Part(
-            data=_event("content_block_delta", {"index": index, "delta": _delta(block, piece)}),
+            data=_event("content_block_delta", {"index": index, "delta": delta}),
             wait_seconds=wait,
         )
-    if isinstance(block, Thinking):
-        signature = {
-            "type": "signature_delta",
-            "signature": stable_id("Er", answer.message_id, index, length=40),
-        }
-        yield Part(data=_event("content_block_delta", {"index": index, "delta": signature}))
-    tool_uses = ((answer.tool_ids[index], block.name),) if isinstance(block, ToolUse) else ()
+    tool_uses = ((own_id, block.name),) if isinstance(block, ToolUse) else ()
     yield Part(data=_event("content_block_stop", {"index": index}), tool_uses=tool_uses)
 
 
@@ -216,70 +229,45 @@ def _usage(answer: Answer, tokens: Tokens, thinking_tokens: int) -> dict[str, An
     return {**usage, **(answer.reply.extra_usage or {})}
 
 
+def _restated(answer: Answer, usage: dict[str, Any]) -> dict[str, Any]:
+    """What a `message_delta` repeats of the counts, as the reply says."""
+    if answer.reply.restates == "all":
+        return usage
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    kept: dict[str, Any] = {
+        name: usage[name] for name in ("output_tokens", "output_tokens_details") if name in usage
+    }
+    kept |= {name: usage[name] for name in _IN_A_DELTA if name in usage}
+    if answer.reply.restates == "totals":
+        kept |= {name: usage[name] for name in names}
+    elif answer.reply.restates == "zeros":
+        kept |= dict.fromkeys(names, 0)
+    return kept
+
+
+def _runs(answer: Answer) -> dict[str, Any]:
+    return {"iterations": [dict(run) for run in answer.reply.iterations]} if answer.reply.iterations else {}
+
+
+def _tokens_of_run(run: Mapping[str, Any]) -> Tokens:
+    split = run.get("cache_creation") or {}
+    hour = int(split.get("ephemeral_1h_input_tokens") or 0)
+    return Tokens(
+        input=int(run["input_tokens"]),
+        output=int(run["output_tokens"]),
+        cache_read=int(run["cache_read_input_tokens"]),
+        cache_write_5m=int(run["cache_creation_input_tokens"]) - hour,
+        cache_write_1h=hour,
+    )
+
+
 def _safeguard_results(answer: Answer) -> dict[str, Any]:
     """The verdict that a client in auto mode waits for before it runs a tool."""
     if not answer.safeguards:
         return {}
-    verdicts = {
-        tool_id: {"type": "evaluated", "outcome": "not_flagged"} for tool_id in answer.tool_ids.values()
-    }
+    verdicts = {tool_id: {"type": "evaluated", "outcome": "not_flagged"} for tool_id in answer.tool_ids}
     status = {"type": "available", "tool_uses": verdicts}
     return {"safeguard_results": [{"type": "dangerous_tool_use", "status": status}]}
-
-
-def _empty_block(answer: Answer, index: int, block: Block) -> dict[str, Any]:
-    match block:
-        case Text():
-            return {"type": "text", "text": ""}
-        case Thinking():
-            return {"type": "thinking", "thinking": "", "signature": ""}
-        case ToolUse():
-            return {"type": "tool_use", "id": answer.tool_ids[index], "name": block.name, "input": {}}
-
-
-def _whole_block(answer: Answer, index: int, block: Block) -> dict[str, Any]:
-    match block:
-        case Text():
-            return {"type": "text", "text": block.text}
-        case Thinking():
-            signature = stable_id("Er", answer.message_id, index, length=40)
-            return {"type": "thinking", "thinking": block.text, "signature": signature}
-        case ToolUse():
-            return {**_empty_block(answer, index, block), "input": dict(block.input)}
-
-
-def _pieces(block: Block, characters: int) -> Iterator[str]:
-    content = _content(block)
-    if isinstance(block, ToolUse):
-        yield ""  # the vendor opens every tool input with an empty piece
-    for start in range(0, len(content), characters):
-        yield content[start : start + characters]
-
-
-def _delta(block: Block, piece: str) -> dict[str, Any]:
-    match block:
-        case Text():
-            return {"type": "text_delta", "text": piece}
-        case Thinking():
-            return {"type": "thinking_delta", "thinking": piece}
-        case ToolUse():
-            return {"type": "input_json_delta", "partial_json": piece}
-
-
-def _content(block: Block) -> str:
-    match block:
-        case Text() | Thinking():
-            return block.text
-        case ToolUse():
-            return json.dumps(dict(block.input), ensure_ascii=False)
-
-
-def _tokens(block: Block, seed: int) -> int:
-    return _tokens_of(_content(block), seed)
-
-
-def _tokens_of(content: str, seed: int) -> int:
-    return count_text(content, seed)
 
 
 def _event(name: str, fields: Mapping[str, Any]) -> bytes:

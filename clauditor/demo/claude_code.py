@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+import httpx
+
 from clauditor.demo import claude_request as wire
 from clauditor.demo.claude_request import Conversation, Profile
 from clauditor.demo.claude_sending import (
@@ -48,7 +50,7 @@ async def run_nothing(_block: dict[str, Any]) -> ToolOutcome:
 
 
 class ClaudeCodeClient:
-    """One session against `base_url`. `speed` divides every wait; `seed` decides ids and jitter."""
+    """One session against `base_url`. `speed` divides every wait, `transport` takes the network's place."""
 
     def __init__(
         self,
@@ -60,13 +62,13 @@ class ClaudeCodeClient:
         seed: int = 1,
         speed: float = 1.0,
         max_retries: int = MAX_RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.profile = profile or Profile()
         self.session_id = session_id or stable_uuid(seed, "session", self.profile.cwd)
         self.run_tool = run_tool
         self.main = Conversation(model=self.profile.model, tools=wire.tools_for(self.profile))
-        self._seed = seed
-        self._prompts = 0
+        self._seed, self._prompts = seed, 0
         self._answering = False
         self._background: list[asyncio.Task[tuple[str, dict[str, Any], Message]]] = []
         self._sender = Sender(
@@ -76,6 +78,7 @@ class ClaudeCodeClient:
             chance=dice(seed, self.session_id),
             speed=speed,
             retries=max_retries,
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:
@@ -211,9 +214,8 @@ class ClaudeCodeClient:
                 return message
 
     async def _call(self, conversation: Conversation) -> Message:
-        body = wire.body(self.profile, self.session_id, conversation)
         try:
-            return await self._sender.send(Call(body=body, conversation=conversation))
+            return await self._send(conversation)
         except GaveUpError as error:
             full = isinstance(error.cause, StatusError) and "prompt is too long" in error.cause.message
             if not full or conversation is not self.main:
@@ -225,8 +227,11 @@ class ClaudeCodeClient:
         await self.compact("auto")
         if all(block["type"] != "tool_result" for block in question["content"]):
             conversation.messages.append(question)
+        return await self._send(conversation)
+
+    async def _send(self, conversation: Conversation) -> Message:
         body = wire.body(self.profile, self.session_id, conversation)
-        return await self._sender.send(Call(body=body, conversation=conversation))
+        return await self._sender.send(Call(body=body, conversation=conversation, betas=self.profile.betas))
 
     def _keep_partial(self, conversation: Conversation, message: Message) -> None:
         text = message.text

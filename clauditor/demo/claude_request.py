@@ -43,6 +43,8 @@ class Profile:
 
     `hints` is the documented switch for hint headers; `auto_mode` sends the `safeguards` of interactive
     auto mode; `cache_ttl` ("5m" or "1h") is that of the main thread, agents and forks keep five minutes.
+    `style` is what the user's settings add to the system prompt, `speed` "fast" for fast mode, `betas` what
+    is asked for beyond the usual.
     """
 
     cwd: str = "/home/demo/src/webshop"
@@ -57,6 +59,9 @@ class Profile:
     api_key: str = "sk-ant-fake-demo-key"
     oauth_token: str | None = None
     mcp_tools: tuple[str, ...] = ()
+    style: str = ""
+    speed: str | None = None
+    betas: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +127,8 @@ def body(
     if profile.auto_mode and profile.entrypoint == "cli":
         whole["safeguards"] = [_safeguard(profile)]
     whole["output_config"] = {"effort": profile.effort}
+    if profile.speed is not None:
+        whole["speed"] = profile.speed
     whole["stream"] = stream
     return whole
 
@@ -173,6 +180,7 @@ def _system(profile: Profile, conversation: Conversation, control: dict[str, Any
     else:
         memory = f"/home/demo/.claude/projects/{slug}/memory/"
         prompt = f"\nYou are an agent working with the user (a demo). Memory: {memory} [[tokens:3200]]"
+        prompt += profile.style
     return [
         _text(_billing(profile) + (" cc_is_subagent=true;" if agent else "")),
         {**_text(IDENTITY_SDK if sdk else IDENTITY_CLI), "cache_control": control},

@@ -67,7 +67,7 @@ class Call:
 
 
 class Sender:
-    """Sends calls for one session; `speed` divides every wait."""
+    """Sends calls for one session; `speed` divides every wait, `transport` takes the network's place."""
 
     def __init__(
         self,
@@ -78,12 +78,16 @@ class Sender:
         chance: random.Random,
         speed: float,
         retries: int,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._host = httpx.URL(base_url).netloc.decode()
         self._profile, self._session_id = profile, session_id
         self._dice, self._speed, self._retries = chance, speed, retries
-        self._http = httpx.AsyncClient(trust_env=False, verify=_certificates())
+        if transport is None:
+            self._http = httpx.AsyncClient(trust_env=False, verify=_certificates())
+        else:
+            self._http = httpx.AsyncClient(transport=transport)
         self.escape = asyncio.Event()
         self.newest = Message()
 

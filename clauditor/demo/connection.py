@@ -174,8 +174,9 @@ class Connection:
         for part in delivery.parts:
             await self._hold(part)
             data = encode.feed(part.data) if part.data else b""
-            await self._body(data + (encode.finish() if part.last else b""), delivery.reply, sent, digest)
-            sent.note(part)
+            await self._body(
+                data + (encode.finish() if part.last else b""), part, delivery.reply, sent, digest
+            )
         if delivery.reply.end != "complete":
             await self._end(delivery.reply)
         await self._send(h11.EndOfMessage(headers=list(delivery.reply.trailers)))
@@ -187,8 +188,7 @@ class Connection:
         body = encode.feed(part.data) + encode.finish()
         await self._head(delivery, [("Content-Length", str(len(body)))])
         if delivery.request.method != "HEAD":
-            await self._body(body, delivery.reply, sent, digest)
-        sent.note(part)
+            await self._body(body, part, delivery.reply, sent, digest)
         if delivery.reply.end != "complete":
             await self._end(delivery.reply)
         await self._send(h11.EndOfMessage())
@@ -198,7 +198,8 @@ class Connection:
         headers = [*delivery.headers, *framing]
         await self._send(h11.Response(status_code=delivery.status, headers=headers, reason=b""))
 
-    async def _body(self, data: bytes, reply: Reply, sent: Sent, digest: Any) -> None:
+    async def _body(self, data: bytes, part: Part, reply: Reply, sent: Sent, digest: Any) -> None:
+        """Sends a part; what it says is told once all of it is out, also when the connection ends there."""
         size = reply.chunk_bytes or len(data) or 1
         for start in range(0, len(data), size):
             piece = data[start : start + size]
@@ -209,7 +210,10 @@ class Connection:
                 digest.update(piece)
                 sent.size += len(piece)
             if reply.cut_after_bytes is not None and sent.size >= reply.cut_after_bytes:
+                if start + len(piece) == len(data):
+                    sent.note(part)
                 await self._end(reply)
+        sent.note(part)
 
     async def _send(self, event: Any) -> None:
         if self._gone.is_set():

@@ -1,7 +1,8 @@
-"""Compressed answers: each event is flushed, so that a reader sees it when it was sent."""
+"""Content codings of both sides. In answers each event is flushed, so that a reader sees it when it was sent."""
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -73,6 +74,24 @@ _MAKERS: Final[dict[str, Callable[[], Encoder]]] = {
 def encoder(name: str) -> Encoder:
     """An encoder for a content coding; `identity` passes through."""
     return _MAKERS[name]() if name in _MAKERS else _Identity()
+
+
+def decoded(name: str, body: bytes) -> bytes:
+    """A request body without its content coding; raises `ValueError` where that cannot be undone."""
+    try:
+        match name:
+            case "gzip":
+                return gzip.decompress(body)
+            case "deflate":
+                return zlib.decompress(body)
+            case "br":
+                return bytes(brotli.decompress(body))
+            case "zstd":
+                return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+            case _:
+                return body
+    except (OSError, EOFError, zlib.error, brotli.error, zstandard.ZstdError) as error:
+        raise ValueError(f"not {name}") from error
 
 
 def negotiate(wanted: str | None, accept_encoding: str | None) -> str:

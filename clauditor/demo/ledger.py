@@ -39,7 +39,8 @@ class Record:
     """One exchange, written when it ended.
 
     `usage` is what the client was told last in an answer that counts tokens (None: it was told nothing),
-    whether or not the answer became `complete`. `outcome`: `complete`, `error` (an error status),
+    whether or not the answer became `complete`; `beside` is what its model runs cost beyond that, by model
+    (advisor, compaction). `outcome`: `complete`, `error` (an error status),
     `stream_error` (an error event after a 200), `cut` (the vendor broke off) or `aborted` (the client
     went away). Hashes are of the body bytes on the wire, compressed as they were. Times are Unix seconds
     on this machine's clock.
@@ -72,6 +73,12 @@ class Record:
     response_sha256: str
     started_at: float
     ended_at: float
+    beside: tuple[tuple[str, Tokens], ...] = ()
+
+    @property
+    def billed(self) -> Tokens:
+        """All tokens that the answer told of."""
+        return sum((tokens for _, tokens in self.beside), self.usage or Tokens())
 
     def header(self, name: str) -> str | None:
         """The first request header of that name, any case."""
@@ -111,7 +118,7 @@ class Ledger:
         self._records.append(record)
         if record.usage is not None:
             before = self._totals.get(record.session_id, Tokens())
-            self._totals[record.session_id] = before + record.usage
+            self._totals[record.session_id] = before + record.billed
             if len(self._totals) > self._limit:
                 self._totals.popitem(last=False)
 

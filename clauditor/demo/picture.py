@@ -12,7 +12,7 @@ from clauditor.client import connect
 from clauditor.demo.show import Show
 from clauditor.ui.top.picture import write_picture
 
-_PLAY_SECONDS: Final = 60.0  # until every story has something to show
+_PLAY_SECONDS: Final = 165.0  # until every story has something to show
 _WIDTH: Final = 100
 _HEIGHT: Final = 26
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from clauditor.demo.ledger import Tokens
 
 End = Literal["complete", "fin", "rst", "hang"]
+Restates = Literal["all", "totals", "output", "zeros"]
 
 ERROR_TYPES: Final = MappingProxyType(
     {
@@ -61,6 +62,22 @@ class ToolUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerToolUse:
+    """A call of a tool that the vendor runs itself; its result is a `Whole`."""
+
+    name: str
+    input: Mapping[str, Any]
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A block that comes in one piece, without deltas: a server tool's result, or of a type that nobody knows."""
+
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Nothing for some seconds of the play (scaled by the speed); with `pings`, one every ten seconds."""
 
@@ -75,7 +92,7 @@ class Hold:
     name: str
 
 
-Block = Text | Thinking | ToolUse
+Block = Text | Thinking | ToolUse | ServerToolUse | Whole
 Step = Block | Pause | Hold
 
 
@@ -89,7 +106,9 @@ class Reply:
     after the steps, or as soon as `cut_after_bytes` of the body are on the wire (0: before the head).
 
     `model` serves in place of the requested one. `usage` and `extra_usage` replace and extend what the
-    request itself would count. `encoding` is used when the client accepts it. `body` replaces the whole
+    request itself would count; `iterations` are told with the final counts. `restates` says what of the prompt's
+    counts each `message_delta` repeats: all, only the totals (no split of cache writes), only the output, or
+    zeros. `encoding` is used when the client accepts it. `body` replaces the whole
     answer by raw bytes of `content_type`. `chunk_bytes` writes pieces of at most that size. Seconds are
     of the play (scaled by the speed); `tokens_per_second` None sends at once.
     """
@@ -100,7 +119,9 @@ class Reply:
     model: str | None = None
     usage: Tokens | None = None
     extra_usage: Mapping[str, Any] | None = None
+    iterations: tuple[Mapping[str, Any], ...] = ()
     message_deltas: int = 1
+    restates: Restates = "all"
     first_token_seconds: float = 0.0
     tokens_per_second: float | None = None
     piece_characters: int = 40
@@ -136,7 +157,7 @@ class Reply:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return tuple(step for step in self.steps if isinstance(step, Text | Thinking | ToolUse))
+        return tuple(step for step in self.steps if not isinstance(step, Pause | Hold))
 
     @property
     def final_stop_reason(self) -> str:

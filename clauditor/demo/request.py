@@ -5,14 +5,14 @@ The kinds follow what the real client puts on the wire (headers first, then the 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from clauditor.demo.encoding import decoded
 
 MAIN: Final = "main"
 _OLD_USER_ID = re.compile(r"_session_([0-9a-f-]{36})$")
@@ -148,8 +148,8 @@ def read_request(
     valid = True
     if body:
         try:
-            parsed = json.loads(gzip.decompress(body) if encoding == "gzip" else body)
-        except (ValueError, OSError, EOFError, RecursionError, zlib.error):
+            parsed = json.loads(decoded(encoding, body))
+        except (ValueError, RecursionError):
             valid = False
     if not isinstance(parsed, dict):
         parsed, valid = {}, False

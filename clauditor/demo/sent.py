@@ -14,6 +14,7 @@ class Sent:
     """Grows while the parts go out. `size` counts body bytes on the wire."""
 
     tokens: Tokens | None = None
+    beside: tuple[tuple[str, Tokens], ...] = ()
     stop_reason: str | None = None
     tool_uses: tuple[tuple[str, str], ...] = ()
     outcome: str = "complete"
@@ -22,6 +23,7 @@ class Sent:
     def note(self, part: Part) -> None:
         """The part is out: from now on the client knows what it says."""
         self.tokens = part.told or self.tokens
+        self.beside = part.beside or self.beside
         self.stop_reason = part.stop_reason or self.stop_reason
         self.tool_uses += part.tool_uses
 
@@ -58,4 +60,5 @@ class Sent:
             response_sha256=digest,
             started_at=started_at,
             ended_at=ended_at,
+            beside=self.beside,
         )

@@ -8,8 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from clauditor.model.events import AttemptFailed, AttemptStarted
-from clauditor.model.usage import Usage
+from clauditor.model.cache import CacheLedger
+from clauditor.model.call import Bill, Call, Fallback, FallbackKind, Tokens, ToolCall, Turn
+from clauditor.model.events import (
+    FAILED_TOOL_OUTCOMES,
+    AttemptFailed,
+    AttemptFinished,
+    AttemptStarted,
+    ToolCalled,
+    ToolReturned,
+)
+from clauditor.model.models import canonical
+from clauditor.model.tool_record import ToolRecord
+from clauditor.model.unkept import Unkept
 
 State = Literal["thinking", "streaming", "tool", "waiting", "retrying", "stalled", "idle", "ended"]
 WaitingFor = Literal["approval", "question", "prompt", "background"]
@@ -20,98 +31,8 @@ IDLE_SECONDS: Final = 900.0
 MAX_UNANSWERED: Final = 8  # calls of one agent that may be retried side by side
 
 # Tools that are nothing but a dialog with the person: their call is the wait.
-_DIALOGS: Final[dict[str, WaitingFor]] = {"AskUserQuestion": "question", "ExitPlanMode": "approval"}
+DIALOGS: Final[dict[str, WaitingFor]] = {"AskUserQuestion": "question", "ExitPlanMode": "approval"}
 _RETRYABLE: Final = frozenset({401, 408, 429, 500, 502, 503, 504, 529})
-
-
-class Unkept:
-    """A digest that lives in memory only: packing a session drops it (`model.packing`)."""
-
-    __slots__ = ("digest",)
-
-    def __init__(self, digest: str | None = None) -> None:
-        self.digest = digest
-
-
-@dataclass(slots=True, kw_only=True)
-class Tokens:
-    """Running totals by class."""
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    thinking: int = 0
-
-    def add(self, usage: Usage) -> None:
-        self.input += usage.input
-        self.output += usage.output
-        self.cache_read += usage.cache_read
-        self.cache_write_5m += usage.cache_write_5m
-        self.cache_write_1h += usage.cache_write_1h
-        self.thinking += usage.thinking
-        for _, extra in usage.extra:
-            self.add(extra)
-
-
-@dataclass(slots=True, kw_only=True)
-class Bill:
-    """What something cost so far: US dollars, None while nothing could be priced."""
-
-    usd: float | None = None
-    complete: bool = True
-
-    def add(self, usd: float | None, *, complete: bool) -> None:
-        if usd is not None:
-            self.usd = (self.usd or 0.0) + usd
-        self.complete = self.complete and complete
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """An attempt that is under way."""
-
-    exchange_id: str
-    turn_id: str
-    attempt: int
-    model: str
-    started_at: float
-    prompt_id: str | None = None
-    request_bytes: int = 0
-    message_count: int = 0
-    long_context: bool = False
-    cache_ttl_seconds: int | None = None
-    responded_at: float | None = None
-    first_token_at: float | None = None
-    status: int | None = None
-    request_id: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Turn:
-    """A call that the user would count: attempts with the same messages belong to it until one is answered."""
-
-    turn_id: str
-    messages: Unkept = field(compare=False)
-    started_at: float
-    attempts: int = 1
-    ended_at: float | None = None
-    failed_status: int | None = None
-    will_retry: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class ToolCall:
-    """A tool that was asked for and whose result was not yet seen."""
-
-    tool_use_id: str
-    exchange_id: str
-    name: str
-    target: str | None
-    called_at: float
-    input_bytes: int
-    message_count: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,19 +56,33 @@ class Agent:
     ended_turn_at: float | None = None
     open: dict[str, Call] = field(default_factory=dict)
     running: dict[str, ToolCall] = field(default_factory=dict)
+    cache: CacheLedger = field(default_factory=CacheLedger)
+    record: ToolRecord = field(default_factory=ToolRecord)
+    fallback: Fallback | None = None
 
     @property
     def is_main(self) -> bool:
         return self.parent_agent_id is None and self.type == "main"
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether its newest call came to a complete answer."""
+        return (
+            self.turn is not None and not self.open and all(turn is not self.turn for turn in self.unanswered)
+        )
+
     def start(self, event: AttemptStarted) -> Call:
         """Open an attempt; it belongs to an earlier turn with the same messages that has no answer yet."""
         turn = self._turn_of(event)
+        self._note_client_fallback(event, turn)
         if turn is not None:
             turn.attempts += 1
         else:
             turn = Turn(
-                turn_id=event.exchange_id, messages=Unkept(event.messages_digest), started_at=event.at
+                turn_id=event.exchange_id,
+                messages=Unkept(event.messages_digest),
+                model=event.model,
+                started_at=event.at,
             )
             self.turns += 1
             self.unanswered = [*self.unanswered, turn][-MAX_UNANSWERED:]
@@ -165,6 +100,9 @@ class Agent:
             message_count=event.message_count,
             long_context=event.long_context,
             cache_ttl_seconds=event.cache_ttl_seconds,
+            shape=Unkept(event.shape),
+            speed=event.shape.speed if event.shape is not None else None,
+            is_stream=event.stream,
         )
         self.open[event.exchange_id] = call
         return call
@@ -184,6 +122,68 @@ class Agent:
             turn.failed_status = failure.status
             turn.will_retry = failure.kind in {"stream", "proxy"} or failure.status in _RETRYABLE
 
+    def _note_client_fallback(self, event: AttemptStarted, turn: Turn | None) -> None:
+        """After failures, or a refusal, the client may ask another model for the same; a new prompt that asks
+        for that model from the start means it.
+        """
+        asked = turn.model if turn is not None else None
+        if self.stop_reason == "refusal" and self.turn is not None:
+            is_same = self.turn.messages.value == event.messages_digest
+            asked = self.requested if is_same else asked
+        if asked is not None and canonical(asked) != canonical(event.model):
+            self._fall_back("client", asked, event.model, event.at)
+        elif self.fallback is not None and self.fallback.kind == "client" and event.new_prompt:
+            self.fallback = None
+
+    def note_answer(self, call: Call, event: AttemptFinished) -> None:
+        """Whether the answer came from the model, and at the speed, that was asked for."""
+        asked, served = canonical(call.model), canonical(event.model)
+        speed = event.usage.speed if event.usage is not None else None
+        if asked != served:
+            self._fall_back("server", call.model, event.model, event.at)
+        elif call.speed == "fast" and speed == "standard":
+            self._fall_back("speed", "fast", "standard", event.at)
+        elif self.fallback is not None and (
+            self.fallback.kind != "client" or served == canonical(self.fallback.requested)
+        ):
+            self.fallback = None
+
+    def _fall_back(self, kind: FallbackKind, requested: str, served: str, at: float) -> None:
+        known = self.fallback
+        if known is None or (known.kind, known.requested, known.served) != (kind, requested, served):
+            self.fallback = Fallback(kind=kind, requested=requested, served=served, since=at)
+
+    def call_tool(self, event: ToolCalled) -> ToolCall:
+        """The model asked for a tool, which the client starts now."""
+        call = self.open.get(event.exchange_id)
+        tool = self.running[event.tool_use_id] = ToolCall(
+            tool_use_id=event.tool_use_id,
+            exchange_id=event.exchange_id,
+            name=event.name,
+            target=event.target,
+            called_at=event.at,
+            input_bytes=event.input_bytes,
+            message_count=call.message_count if call is not None else 0,
+            input=Unkept(event.input_digest),
+        )
+        return tool
+
+    def take_result(self, event: ToolReturned) -> ToolCall | None:
+        """A result came; the call it belongs to, if that was seen."""
+        tool = self.running.pop(event.tool_use_id, None)
+        if tool is not None:
+            is_failure = event.outcome in FAILED_TOOL_OUTCOMES
+            self.record.add(tool.name, is_failure=is_failure)
+            self.record.compare(
+                tool.name,
+                tool.target,
+                tool.input.value or "",
+                event.result_digest,
+                event.at,
+                is_failure=is_failure,
+            )
+        return tool
+
     def forget_unanswered(self) -> None:
         """What was under way was not seen to end: the next call begins a new turn."""
         self.unanswered.clear()
@@ -194,7 +194,7 @@ class Agent:
         """The turn that a request is a further attempt of: same messages, not answered, not long ago."""
         for turn in self.unanswered:
             since = event.at - (turn.ended_at or turn.started_at)
-            if turn.messages.digest == event.messages_digest and since <= SAME_TURN_SECONDS:
+            if turn.messages.value == event.messages_digest and since <= SAME_TURN_SECONDS:
                 return turn
         return None
 
@@ -229,7 +229,7 @@ class Agent:
 
     def _running_state(self) -> tuple[State, WaitingFor | None, float]:
         since = min(tool.called_at for tool in self.running.values())
-        dialogs = {_DIALOGS.get(tool.name) for tool in self.running.values()}
+        dialogs = {DIALOGS.get(tool.name) for tool in self.running.values()}
         if None in dialogs:
             return "tool", None, since
         return "waiting", "approval" if "approval" in dialogs else "question", since
@@ -251,6 +251,10 @@ class Agent:
         for turn in {id(turn): turn for turn in (*self.unanswered, self.turn) if turn is not None}.values():
             turn.started_at += seconds
             turn.ended_at = None if turn.ended_at is None else turn.ended_at + seconds
+        self.cache.shift(seconds)
+        self.record.shift(seconds)
+        if self.fallback is not None:
+            self.fallback.since += seconds
         for tool in self.running.values():
             tool.called_at += seconds
         for call in self.open.values():
@@ -259,3 +263,5 @@ class Agent:
                 call.responded_at += seconds
             if call.first_token_at is not None:
                 call.first_token_at += seconds
+            if call.last_byte_at is not None:
+                call.last_byte_at += seconds

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from clauditor.model.agent import Agent, Unkept
+from clauditor.model.agent import Agent
 from clauditor.model.events import MAIN_AGENT, AttemptStarted, ToolCalled
+from clauditor.model.unkept import Unkept
 
 MAX_AGENTS: Final = 512  # a workflow may start hundreds; the longest quiet one leaves the tree first
 MAX_SPAWNS: Final = 64  # started agents of which nothing was seen yet
@@ -51,7 +52,7 @@ class AgentTree:
         """The agent and the tool call that started this one: its first text is the call's prompt."""
         if event.first_text_digest is not None:
             for tool_use_id, spawn in self.spawns.items():
-                if spawn.prompt.digest == event.first_text_digest:
+                if spawn.prompt.value == event.first_text_digest:
                     del self.spawns[tool_use_id]
                     return spawn.agent_id, tool_use_id
         return None, None

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from clauditor.model.models import ModelLimits
+from clauditor.model.request_shape import RequestShape
 from clauditor.model.usage import Usage
 
 MAIN_AGENT = "main"
@@ -24,11 +26,14 @@ ToolOutcome = Literal["ok", "error", "rejected", "timeout", "denied"]
 FAILED_TOOL_OUTCOMES: Final[frozenset[ToolOutcome]] = frozenset({"error", "timeout", "denied"})
 """A tool that the person rejected did not fail."""
 FailureKind = Literal["http", "stream", "aborted", "proxy"]
+Severity = Literal["notice", "watch", "act"]
+Evidence = Literal["measured", "derived", "heuristic"]
+"""How sure something is: seen on the wire or told by the client; computed from that; or a rule of thumb."""
 
 
 # Keyed digests of what was said: they never leave the process.
 IN_MEMORY_FIELDS: Final = frozenset(
-    {"messages_digest", "first_text_digest", "shape", "input_digest", "prompt_digest"}
+    {"messages_digest", "first_text_digest", "shape", "input_digest", "prompt_digest", "result_digest"}
 )
 
 
@@ -44,24 +49,6 @@ class Event:
     session_id: str
     agent_id: str = MAIN_AGENT
     exchange_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestShape:
-    """What decides whether the prompt cache of the request before can serve this one.
-
-    All digests are keyed with a per-start secret and never stored. `tools` pairs each tool's name with a
-    digest of its definition, in order; `messages` joins 8 bytes for each message, so that the common
-    beginning of two conversations can be measured; cache marks count in none of them.
-    """
-
-    tools: tuple[tuple[str, str], ...] = ()
-    system: str = ""
-    messages: bytes = b""
-    betas: tuple[str, ...] = ()
-    effort: str | None = None
-    thinking: str | None = None
-    speed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +88,15 @@ class AttemptStarted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReturned(Event):
     """The result of an earlier tool call arrived in a request. `duration_seconds` is the client's own
-    measurement (hint headers), without the time spent waiting for a person.
+    measurement (hint headers), without the time spent waiting for a person. `result_digest` is keyed with a
+    per-start secret and never stored.
     """
 
     tool_use_id: str
     outcome: ToolOutcome
     result_bytes: int = 0
     duration_seconds: float | None = None
+    result_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +150,7 @@ class AttemptFinished(Event):
     """A complete answer. `model` is the one that served it.
 
     `cache_miss_reason` is the server's own diagnosis, in its words (None: not asked, or no miss).
+    `context_edited`: the server cleared old tool results or thinking, which changes the cached prefix.
     """
 
     model: str
@@ -169,6 +159,7 @@ class AttemptFinished(Event):
     message_id: str | None = None
     request_id: str | None = None
     cache_miss_reason: str | None = None
+    context_edited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +182,13 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFound(Event):
-    """What the session is for, cleaned and cut. Lives in memory only, unless the user asks to store it."""
+    """What the session is for, cleaned and cut. Lives in memory only, unless the user asks to store it.
+
+    `is_name`: the client's own name for the session, rather than its first prompt.
+    """
 
     label: str
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,13 +223,14 @@ class Compacted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitWindow:
     """One rate-limit window as the answer's headers told it. `used_ratio` 0..1 (may exceed 1);
-    `resets_at` Unix seconds.
+    `resets_at` Unix seconds; `surpassed_ratio` the highest threshold the service warns of (None: it does not).
     """
 
     name: str
     used_ratio: float | None = None
     resets_at: float | None = None
     status: str | None = None
+    surpassed_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +240,70 @@ class LimitsSeen(Event):
     account: str
     billing: Literal["plan", "api"]
     windows: tuple[LimitWindow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsSeen(Event):
+    """A list of models passed, or what was said of one. It concerns no session, whoever asked for it."""
+
+    models: tuple[ModelLimits, ...]
+
+
+HookName = Literal[
+    "SessionStart",
+    "SessionEnd",
+    "UserPromptSubmit",
+    "PermissionRequest",
+    "Notification",
+    "Stop",
+    "PostToolUse",
+    "StatusLine",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookSeen(Event):
+    """The client itself told something, by a hook or by calling its status line (`StatusLine`).
+
+    `tool_name` is the tool that a person must allow (`PermissionRequest`) or that ended (`PostToolUse`);
+    `notice` the kind of a notification (`permission_prompt`, `idle_prompt`). Of the terminal: `pane` (tmux)
+    and `tty`. `run_id` names the `clauditor run` that started the client, `client_cost_usd` is what the client
+    itself counted for the session so far.
+    """
+
+    hook: HookName
+    tool_name: str | None = None
+    tool_use_id: str | None = None
+    prompt_id: str | None = None
+    notice: str | None = None
+    pane: str | None = None
+    tty: str | None = None
+    run_id: str | None = None
+    client_cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRaised(Event):
+    """A signal holds from now on. `summary` is one sentence, `short` the same in at most 19 cells, both made of
+    numbers and names; `rank` orders signals of one severity, the smallest first.
+    """
+
+    name: str
+    severity: Severity
+    evidence: Evidence
+    summary: str
+    short: str
+    next_step: str
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalCleared(Event):
+    """A signal that was raised at `raised_at` (Unix seconds) no longer holds, or holds in another severity."""
+
+    name: str
+    severity: Severity
+    raised_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

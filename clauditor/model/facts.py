@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from clauditor.model.agent import Call, ToolCall
+from clauditor.model.cache import CacheEvent, CacheMiss
+from clauditor.model.call import Call, ToolCall
 from clauditor.model.events import (
     AttemptFailed,
     AttemptFinished,
@@ -32,7 +33,8 @@ class CallFact:
 
     `turn_id` is the `exchange_id` of the turn's first attempt (None unless `kind` is "turn"). `name` is
     the side call's name. Times are Unix seconds. `cost_usd` is None when the model has no known price.
-    `complete` is False where the final usage was not seen.
+    `complete` is False where the final usage was not seen. `cache_event` is what the prompt cache did (None:
+    not told), `cache_miss` what was written again.
     """
 
     exchange_id: str
@@ -58,6 +60,8 @@ class CallFact:
     request_bytes: int
     message_id: str | None
     request_id: str | None
+    cache_event: CacheEvent | None = None
+    cache_miss: CacheMiss | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,12 @@ Fact = CallFact | ToolFact
 
 
 def call_fact(
-    event: AttemptFinished | AttemptFailed, call: Call, usd: float | None, *, complete: bool
+    event: AttemptFinished | AttemptFailed,
+    call: Call,
+    usd: float | None,
+    *,
+    complete: bool,
+    cache: tuple[CacheEvent | None, CacheMiss | None] = (None, None),
 ) -> CallFact:
     """An attempt of a turn ended. `usd` and `complete` are what its usage was priced at."""
     failure = event if isinstance(event, AttemptFailed) else None
@@ -116,6 +125,8 @@ def call_fact(
         request_bytes=call.request_bytes,
         message_id=finish.message_id if finish else None,
         request_id=event.request_id or call.request_id,
+        cache_event=cache[0],
+        cache_miss=cache[1],
     )
 
 

@@ -1,14 +1,16 @@
 """What is known of each model: canonical id, context window, and where the client compacts.
 
-Source: the model catalogue of Claude Code 2.1.330 and Anthropic's model pages (2026-11). Prices live in
-`prices.py`. An unknown model has no window here: nothing is guessed.
+Source: the model catalogue of Claude Code 2.1.330 and Anthropic's model pages (2026-11); before it counts what lists
+of models told as they passed. Prices live in `prices.py`. An unknown model has no window here: nothing is guessed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 STANDARD_WINDOW: Final = 200_000
@@ -26,6 +28,37 @@ class ModelInfo:
     window: int
     max_output: int
     long_on_request: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLimits:
+    """Sizes in tokens that a passing list of models told. `model` is canonical; `max_tokens` is the largest answer."""
+
+    model: str
+    max_input_tokens: int
+    max_tokens: int | None = None
+
+
+MAX_TOLD_MODELS: Final = 4_096  # the largest gateways list some hundreds
+NOTHING_TOLD: Final[Mapping[str, ModelLimits]] = MappingProxyType({})
+
+
+class ModelCatalogue:
+    """What lists told: the newest word of each model, by canonical id. `dropped`: what found no room."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, ModelLimits] = {}
+        self.told: Mapping[str, ModelLimits] = MappingProxyType(self._told)
+        self.dropped = 0
+
+    def see(self, models: Iterable[ModelLimits]) -> None:
+        """A list passed. What was told longest ago makes room."""
+        for limits in models:
+            self._told.pop(limits.model, None)
+            if len(self._told) >= MAX_TOLD_MODELS:
+                del self._told[next(iter(self._told))]
+                self.dropped += 1
+            self._told[limits.model] = limits
 
 
 def _native(max_output: int) -> ModelInfo:
@@ -89,21 +122,32 @@ def canonical(model: str) -> str:
     return _FIRST_OF_A_LINE.get(name, name)
 
 
-def context_window(model: str, *, long_context: bool, largest_prompt: int = 0) -> int | None:
-    """Context window in tokens; None for an unknown model.
+def context_window(
+    model: str, *, long_context: bool, largest_prompt: int = 0, told: ModelLimits | None = None
+) -> int | None:
+    """Context window in tokens; None for an unknown model of which nothing was told.
 
-    `long_context`: the request opted in to 1M. A prompt larger than the window proves the long one.
+    `long_context`: the request opted in to 1M. A prompt larger than the window proves the long one. A list names the
+    most that a model can take, so one that must be asked for its long window has it only where it was asked.
     """
     info = MODELS.get(canonical(model))
-    if info is None:
+    window = told.max_input_tokens if told else info.window if info else None
+    if window is None:
         return None
-    if (long_context and info.long_on_request) or largest_prompt > info.window:
-        return LONG_WINDOW
-    return info.window
+    is_on_request = info is not None and info.long_on_request
+    if is_on_request:
+        window = min(window, STANDARD_WINDOW)
+    if (long_context and is_on_request) or largest_prompt > window:
+        return max(window, LONG_WINDOW)
+    return window
 
 
-def compact_at(model: str, window: int) -> int:
-    """Prompt size in tokens at which the client compacts by itself: an estimate until one was seen."""
+def compact_at(model: str, window: int, *, told: ModelLimits | None = None) -> int | None:
+    """Prompt size in tokens at which the client compacts by itself: an estimate until one was seen.
+
+    None: the window has no room for what the client keeps free.
+    """
     info = MODELS.get(canonical(model))
-    max_output = info.max_output if info else _RESERVED_OUTPUT_LIMIT
-    return window - min(max_output, _RESERVED_OUTPUT_LIMIT) - _COMPACTION_MARGIN
+    max_output = (told.max_tokens if told else None) or (info.max_output if info else _RESERVED_OUTPUT_LIMIT)
+    point = window - min(max_output, _RESERVED_OUTPUT_LIMIT) - _COMPACTION_MARGIN
+    return point if point > 0 else None

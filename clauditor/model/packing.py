@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from clauditor.model.agent import Unkept
 from clauditor.model.session import Session
+from clauditor.model.unkept import Unkept
 
 
 def _to_nothing(value: Any) -> None:

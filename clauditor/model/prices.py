@@ -64,7 +64,7 @@ class Cost:
 
 
 def cost(usage: Usage, model: str, book: PriceBook, at: float) -> Cost:
-    """List price of one call. `model` is the one that served it."""
+    """List price of one call. `model` is the one that served it; each of its runs has a tier of its own."""
     parts = [_own_cost(usage, model, book, at)]
     parts.extend(_own_cost(extra, extra_model, book, at) for extra_model, extra in usage.extra)
     priced = [part for part in parts if part is not None]
@@ -76,14 +76,18 @@ def _own_cost(usage: Usage, model: str, book: PriceBook, at: float) -> float | N
     prices = book.price_list(canonical(model), speed=usage.speed, batch=batch, at=at)
     if prices is None:
         return None
+    tokens_usd = sum(_tokens_cost(part, prices) for part in usage.runs or (usage,))
+    if usage.geography == "us":
+        tokens_usd *= _US_ONLY_FACTOR
+    return tokens_usd + usage.web_searches * prices.web_search
+
+
+def _tokens_cost(usage: Usage, prices: PriceList) -> float:
     rates = prices.rates(usage.input + usage.cache_read + usage.cache_write)
-    tokens_usd = _PER_MILLION * (
+    return _PER_MILLION * (
         usage.input * rates.input
         + usage.output * rates.output
         + usage.cache_read * rates.cache_read
         + usage.cache_write_5m * rates.cache_write_5m
         + usage.cache_write_1h * rates.cache_write_1h
     )
-    if usage.geography == "us":
-        tokens_usd *= _US_ONLY_FACTOR
-    return tokens_usd + usage.web_searches * prices.web_search

@@ -6,11 +6,16 @@ is not in it, unless the user asked to store labels: the hub holds them. What sc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from clauditor.model.agent import Agent, Bill, Call, Tokens, ToolCall
+from clauditor.model.account import Share
+from clauditor.model.agent import DIALOGS, Agent
 from clauditor.model.agent_tree import AgentTree
+from clauditor.model.asides import Asides
+from clauditor.model.cache import CacheEvent, CacheMiss, CacheTally
+from clauditor.model.call import Bill, Call, Tokens
 from clauditor.model.events import (
     FAILED_TOOL_OUTCOMES,
     MAIN_AGENT,
@@ -22,28 +27,35 @@ from clauditor.model.events import (
     Event,
     FirstToken,
     GapFound,
+    HookSeen,
     Identity,
+    LabelFound,
     LimitsSeen,
     ResponseStarted,
     SessionEnded,
     SideCallFinished,
+    SignalCleared,
+    SignalRaised,
     ToolCalled,
     ToolReturned,
 )
 from clauditor.model.facts import CallFact, Fact, aside_fact, call_fact, tool_fact
-from clauditor.model.gauges import CacheGauge, ContextGauge, RateGauge
+from clauditor.model.failures import Failures
+from clauditor.model.gauges import CacheGauge, ContextGauge, PaceGauge, RateGauge
+from clauditor.model.models import NOTHING_TOLD, ModelLimits, canonical
 from clauditor.model.prices import Cost, PriceBook, cost
+from clauditor.model.prompts import Prompts
+from clauditor.model.told import Told
+from clauditor.model.tool_record import ToolCounts
 from clauditor.model.usage import Usage
+from clauditor.model.verdict import Raised, raised
 
-MAX_PROMPT_IDS: Final = 256  # newest prompt ids, to count distinct ones
-MAX_TOOL_NAMES: Final = 256
+COUNT_TOKENS: Final = "count_tokens"  # the side call that costs nothing
 UNOBSERVED: Final = "unobserved"  # the `error_type` of a call that was under way at a restart
-
-
-@dataclass(slots=True, kw_only=True)
-class ToolTally:
-    calls: int = 0
-    failures: int = 0
+_UNRELATED: Final = (
+    *(ClockJumped, SessionEnded, GapFound, HookSeen, LabelFound, SignalRaised, SignalCleared),
+)
+"""Events that are no traffic of the session: they neither wake it up nor keep it awake."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,38 +72,43 @@ class Session:
     account: str | None = None
     billing: str | None = None
     ended_at: float | None = None
-    prompts: int = 0
-    prompt_ids: list[str] = field(default_factory=list)
+    prompting: Prompts = field(default_factory=Prompts)
     turns: int = 0
     attempts: int = 0
     failed_attempts: int = 0
     tokens: Tokens = field(default_factory=Tokens)
     bill: Bill = field(default_factory=Bill)
-    side_calls: dict[str, int] = field(default_factory=dict)
-    side_tokens: Tokens = field(default_factory=Tokens)
-    side_bill: Bill = field(default_factory=Bill)
+    asides: Asides = field(default_factory=Asides)
     compactions: int = 0
-    tools: dict[str, ToolTally] = field(default_factory=dict)
+    tools: ToolCounts = field(default_factory=ToolCounts)
     tree: AgentTree = field(default_factory=AgentTree)
     context: ContextGauge = field(default_factory=ContextGauge)
     cache: CacheGauge = field(default_factory=CacheGauge)
+    cache_tally: CacheTally = field(default_factory=CacheTally)
+    pace: PaceGauge = field(default_factory=PaceGauge)
+    failures: Failures = field(default_factory=Failures)
+    told: Told = field(default_factory=Told)
+    signals: dict[str, Raised] = field(default_factory=dict)
+    muted_until: float | None = None
+    window_use: dict[str, Share] = field(default_factory=dict)
     rate: RateGauge = field(default_factory=RateGauge)
     stop_reason: str | None = None
     unobserved_exchanges: int = 0
     unobserved_bytes: int = 0
+    last_gap_at: float | None = None
 
-    def apply(self, event: Event, book: PriceBook) -> list[Fact]:
-        """Change by one event and return the facts it completed. An event seen before changes nothing."""
-        if isinstance(event, ClockJumped):
-            self._shift(event.seconds)
-            return []
-        if not isinstance(event, SessionEnded | GapFound):
-            self.last_activity_at = max(self.last_activity_at, event.at)
-            self.ended_at = None
-        agent = self.agents.get(event.agent_id)
-        if agent is not None:
-            agent.last_activity_at = max(agent.last_activity_at, event.at)
+    def apply(
+        self, event: Event, book: PriceBook, told: Mapping[str, ModelLimits] = NOTHING_TOLD
+    ) -> list[Fact]:
+        """Change by one event and return the facts it completed. An event seen before changes nothing.
+
+        `told`: what lists of models said of each, by canonical id.
+        """
+        if not isinstance(event, _UNRELATED):
+            self._be_active(event)
         match event:
+            case ClockJumped():
+                self._shift(event.seconds)
             case AttemptStarted():
                 self._attempt_started(event)
             case ResponseStarted():
@@ -99,7 +116,7 @@ class Session:
             case FirstToken():
                 self._first_token(event)
             case AttemptFinished() | AttemptFailed():
-                return [*self._attempt_ended(event, book)]
+                return [*self._attempt_ended(event, book, told)]
             case ToolCalled():
                 return self._tool_called(event)
             case ToolReturned():
@@ -112,11 +129,25 @@ class Session:
                 self.unobserved_exchanges += 1
                 self.unobserved_bytes += event.unseen_bytes
                 self.bill.complete = False
+                self.last_gap_at = event.at
+            case HookSeen():
+                if self.told.see(event):
+                    self.prompting.attended_at = event.at
             case SessionEnded():
-                self.ended_at = event.at
+                self.ended_at, self.told.asking = event.at, None
+            case SignalRaised() | SignalCleared():
+                self._see_signal(event)
             case _:
                 pass
         return []
+
+    def _be_active(self, event: Event) -> None:
+        self.last_activity_at = max(self.last_activity_at, event.at)
+        self.ended_at = None
+        if (agent := self.agents.get(event.agent_id)) is not None:
+            agent.last_activity_at = max(agent.last_activity_at, event.at)
+            if (call := agent.open.get(event.exchange_id)) is not None:
+                call.last_byte_at = event.at
 
     def lose_open_calls(self, at: float, book: PriceBook) -> list[CallFact]:
         """The watcher was away while calls were under way: how they ended was not seen.
@@ -134,16 +165,9 @@ class Session:
                     kind="proxy",
                     error_type=UNOBSERVED,
                 )
-                facts += self._attempt_ended(lost, book)
+                facts += self._attempt_ended(lost, book, NOTHING_TOLD)
             agent.forget_unanswered()
         return facts
-
-    def turning_points(self, now: float) -> list[float]:
-        """Points in time after `now` at which time alone changes what this session shows."""
-        points = [point for agent in self.agents.values() for point in agent.turning_points()]
-        if (cold_at := self.cache.expires_at) is not None:
-            points.append(cold_at)
-        return [point for point in points if point > now]
 
     @property
     def agents(self) -> dict[str, Agent]:
@@ -152,6 +176,15 @@ class Session:
     @property
     def main(self) -> Agent | None:
         return self.agents.get(MAIN_AGENT)
+
+    @property
+    def prompts(self) -> int:
+        return self.prompting.count
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether a program drives the client rather than a person at a terminal."""
+        return (self.entrypoint or "").startswith("sdk")
 
     # -- calls ---------------------------------------------------------------------------------------
 
@@ -170,16 +203,11 @@ class Session:
         self.attempts += 1
         is_new_turn = agent.turns > turns_before
         self.turns += is_new_turn
-        self._count_prompt(event, is_new_turn=is_new_turn)
-
-    def _count_prompt(self, event: AttemptStarted, *, is_new_turn: bool) -> None:
-        if event.prompt_id is not None:
-            if event.prompt_id not in self.prompt_ids:
-                self.prompts += not event.is_wake_up
-                self.prompt_ids.append(event.prompt_id)
-                del self.prompt_ids[:-MAX_PROMPT_IDS]
-        elif not self.prompt_ids and is_new_turn and event.new_prompt and event.agent_id == MAIN_AGENT:
-            self.prompts += 1
+        if self.told.goes_on(event.agent_id):
+            self.prompting.attended_at = event.at
+        if self.prompting.see(event, is_new_turn=is_new_turn):
+            for each in self.agents.values():
+                each.record.begin_prompt()
 
     def _open_call(self, event: Event) -> tuple[Agent, Call] | None:
         agent = self.agents.get(event.agent_id)
@@ -201,7 +229,9 @@ class Session:
         if event.usage is not None and event.agent_id == MAIN_AGENT:
             self.cache.refresh(event.usage, call.responded_at or event.at, call.cache_ttl_seconds)
 
-    def _attempt_ended(self, event: AttemptFinished | AttemptFailed, book: PriceBook) -> list[CallFact]:
+    def _attempt_ended(
+        self, event: AttemptFinished | AttemptFailed, book: PriceBook, told: Mapping[str, ModelLimits]
+    ) -> list[CallFact]:
         if (found := self._open_call(event)) is None:
             return []
         agent, call = found
@@ -217,23 +247,43 @@ class Session:
             if usage is not None:
                 tokens.add(usage)
             bill.add(price.usd, complete=complete)
+        self.pace.spend(price.usd, event.at)
         if failure is not None:
-            seen_to_fail = failure.error_type != UNOBSERVED
-            self.failed_attempts += seen_to_fail
-            agent.failed_attempts += seen_to_fail
-        else:
+            self._note_failure(agent, failure)
+        elif isinstance(event, AttemptFinished):
+            self.failures.succeeded_at = event.at
             agent.served = model
-            agent.stop_reason = event.stop_reason if isinstance(event, AttemptFinished) else None
+            agent.stop_reason = event.stop_reason
+            if agent.is_main:
+                agent.note_answer(call, event)
+        cache: tuple[CacheEvent | None, CacheMiss | None] = (None, None)
+        if usage is not None and usage.prompt_tokens > 0:
+            cache = seen = agent.cache.see(call, event, usage, book)
+            self.cache_tally.add(*seen)
+            if agent.is_main:
+                limits = told.get(canonical(model))
+                self.context.see(usage.prompt_tokens, model, long_context=call.long_context, told=limits)
         if agent.is_main:
-            self._main_call_ended(call, event, usage, model)
-        return [call_fact(event, call, price.usd, complete=complete)]
+            self._main_call_ended(call, event, usage, model, book)
+        return [call_fact(event, call, price.usd, complete=complete, cache=cache)]
+
+    def _note_failure(self, agent: Agent, failure: AttemptFailed) -> None:
+        if failure.error_type != UNOBSERVED:
+            self.failed_attempts += 1
+            agent.failed_attempts += 1
+            self.failures.add(failure)
 
     def _main_call_ended(
-        self, call: Call, event: AttemptFinished | AttemptFailed, usage: Usage | None, model: str
+        self,
+        call: Call,
+        event: AttemptFinished | AttemptFailed,
+        usage: Usage | None,
+        model: str,
+        book: PriceBook,
     ) -> None:
         if usage is not None and usage.prompt_tokens > 0:
-            self.context.see(usage.prompt_tokens, model, long_context=call.long_context)
             self.cache.refresh(usage, call.responded_at or event.at, call.cache_ttl_seconds)
+            self.cache.price(usage, model, book, event.at)
         if isinstance(event, AttemptFinished):
             self.stop_reason = event.stop_reason
             if event.usage is not None:
@@ -248,19 +298,22 @@ class Session:
             if usage is not None and event.model is not None
             else Cost(None, complete=usage is None)
         )
-        complete = price.complete and (event.complete or usage is None)
+        is_free = isinstance(event, SideCallFinished) and event.name == COUNT_TOKENS
+        is_known = event.complete or is_free or (usage is None and (event.status or 0) >= 400)
+        complete = price.complete and is_known
         if usage is not None:
             self.tokens.add(usage)
         self.bill.add(price.usd, complete=complete)
+        self.pace.spend(price.usd, event.at)
         if isinstance(event, SideCallFinished):
             self.identity = event.identity
             self.client = self.client or event.client
-            self.side_calls[event.name] = self.side_calls.get(event.name, 0) + 1
-            if usage is not None:
-                self.side_tokens.add(usage)
-            self.side_bill.add(price.usd, complete=complete)
+            self.asides.add(event.name, usage, price.usd, complete=complete)
         elif event.complete:
             self.compactions += 1
+            self.context.compact(event.at, event.trigger)
+            if (agent := self.agents.get(event.agent_id)) is not None:
+                agent.cache.announce()
         return [aside_fact(event, price.usd, complete=complete)]
 
     # -- tools ---------------------------------------------------------------------------------------
@@ -269,38 +322,40 @@ class Session:
         agent = self.agents.get(event.agent_id)
         if agent is None or event.tool_use_id in agent.running:
             return []
-        tool = ToolCall(
-            tool_use_id=event.tool_use_id,
-            exchange_id=event.exchange_id,
-            name=event.name,
-            target=event.target,
-            called_at=event.at,
-            input_bytes=event.input_bytes,
-            message_count=agent.open[event.exchange_id].message_count
-            if event.exchange_id in agent.open
-            else 0,
-        )
-        agent.running[event.tool_use_id] = tool
-        self._tally(event.name).calls += 1
+        tool = agent.call_tool(event)
+        self.tools.of(event.name).calls += 1
+        self.prompting.tool_calls += 1
         self.tree.note_spawn(event)
         return [tool_fact(self.session_id, agent.agent_id, tool, None)]
 
     def _tool_returned(self, event: ToolReturned) -> list[Fact]:
         agent = self.agents.get(event.agent_id)
-        tool = agent.running.pop(event.tool_use_id, None) if agent is not None else None
+        tool = agent.take_result(event) if agent is not None else None
         if agent is None or tool is None:
             return []
-        if event.outcome in FAILED_TOOL_OUTCOMES:
-            self._tally(tool.name).failures += 1
+        self.tools.of(tool.name).failures += event.outcome in FAILED_TOOL_OUTCOMES
+        if tool.name in DIALOGS:
+            self.prompting.attended_at = event.at
         return [tool_fact(self.session_id, agent.agent_id, tool, event)]
 
-    def _tally(self, name: str) -> ToolTally:
-        if name not in self.tools and len(self.tools) >= MAX_TOOL_NAMES:
-            name = "other"
-        return self.tools.setdefault(name, ToolTally())
+    # -- signals -------------------------------------------------------------------------------------
+
+    def _see_signal(self, event: SignalRaised | SignalCleared) -> None:
+        if isinstance(event, SignalRaised):
+            self.signals[event.name] = raised(event)
+        else:
+            self.signals.pop(event.name, None)
 
     def _shift(self, seconds: float) -> None:
+        """The wall clock was set: move every open point in time."""
         self.last_activity_at += seconds
-        self.cache.shift(seconds)
+        for part in (self.cache, self.context, self.pace, self.prompting, self.failures, self.told):
+            part.shift(seconds)
+        for signal in self.signals.values():
+            signal.since += seconds
+        if self.muted_until is not None:
+            self.muted_until += seconds
+        if self.last_gap_at is not None:
+            self.last_gap_at += seconds
         for agent in self.agents.values():
             agent.shift(seconds)

@@ -1,57 +1,24 @@
 """A session as the world sees it: the JSON of the API, `top --json` and every screen.
 
 The keys are a contract (docs/api.md): they only grow. Unknown values are None, never 0. Times are Unix
-seconds. `label`, `limits` and `muted_until` are not the session's own and are handed in.
+seconds. `label` and `limits` are not the session's own and are handed in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
-from clauditor.model.agent import IDLE_SECONDS, Agent, State, Turn, WaitingFor
-from clauditor.model.events import LimitWindow
+from clauditor.model.account import WindowRecord
+from clauditor.model.agent import Agent
+from clauditor.model.cache import CacheMiss
+from clauditor.model.call import Turn
 from clauditor.model.session import Session
+from clauditor.model.state import session_state
+from clauditor.model.verdict import Raised, attention, in_order, verdict
 
 Snapshot = dict[str, Any]
-
-# Who needs a person comes first, then who works, then who rests. Signals will add to it.
-_ATTENTION: Final[dict[State, int]] = {
-    "stalled": 800,
-    "retrying": 500,
-    "tool": 300,
-    "streaming": 300,
-    "thinking": 300,
-    "waiting": 200,
-    "idle": 50,
-    "ended": 0,
-}
-_ATTENTION_DIALOG: Final = 900
-_WORKING: Final = frozenset({"thinking", "streaming", "tool", "retrying"})
-
-
-def session_state(session: Session, now: float) -> tuple[State, WaitingFor | None, float]:
-    """What a session does, for what it waits, and since when.
-
-    The main thread speaks for the session. Where it only waits for a prompt, agents at work make that a
-    wait for the background; a session without a main thread is as the agent that came last to work.
-    """
-    if session.ended_at is not None:
-        return "ended", None, session.ended_at
-    others = [agent.state_of(now) for agent in session.agents.values() if not agent.is_main]
-    at_work = [state for state in others if state[0] in _WORKING]
-    main = session.main
-    if main is None:
-        if at_work:
-            return max(at_work, key=lambda state: state[2])
-        if now - session.last_activity_at >= IDLE_SECONDS:
-            return "idle", None, session.last_activity_at + IDLE_SECONDS
-        return "waiting", None, session.last_activity_at
-    state, waiting_for, since = main.state_of(now)
-    if at_work and (state == "idle" or waiting_for == "prompt"):
-        return "waiting", "background", min(start for _, _, start in at_work)
-    return state, waiting_for, since
 
 
 def session_snapshot(
@@ -59,10 +26,11 @@ def session_snapshot(
     now: float,
     *,
     label: str | None = None,
-    limits: Mapping[str, LimitWindow] | None = None,
+    limits: Mapping[str, WindowRecord] | None = None,
 ) -> Snapshot:
     """The snapshot of one session at `now`."""
-    state, waiting_for, since = session_state(session, now)
+    state, waiting_for, since, evidence = session_state(session, now)
+    is_muted = session.muted_until is not None and now < session.muted_until
     main = session.main or next(iter(session.agents.values()), None)
     turn = main.turn if main is not None and state == "retrying" else None
     context, cache = session.context, session.cache
@@ -74,12 +42,13 @@ def session_snapshot(
         "label": label,
         "project": session.project,
         "branch": session.branch,
-        "verdict": None,
-        "attention": _ATTENTION_DIALOG if waiting_for in {"approval", "question"} else _ATTENTION[state],
-        "muted_until": None,
+        "verdict": asdict(verdict(session.signals.values())),
+        "attention": attention(session.signals.values(), state, waiting_for, is_muted=is_muted),
+        "muted_until": session.muted_until if is_muted else None,
         "state": state,
         "waiting_for": waiting_for,
         "state_since": since,
+        "state_evidence": evidence,
         "retry": None if turn is None or main is None else _retry(main, turn),
         "started_at": session.started_at,
         "last_activity_at": session.last_activity_at,
@@ -92,9 +61,12 @@ def session_snapshot(
         "turns": session.turns,
         "attempts": session.attempts,
         "failed_attempts": session.failed_attempts,
-        "side_calls": sum(session.side_calls.values()),
+        "side_calls": session.asides.count,
         "tokens": asdict(session.tokens),
-        "rate": asdict(session.rate),
+        "rate": {
+            "output_tokens_per_second": session.rate.output_tokens_per_second,
+            "ttft_seconds": session.rate.ttft_seconds,
+        },
         "stop_reason": session.stop_reason,
         "cost_usd": session.bill.usd,
         "cost_complete": session.bill.complete,
@@ -107,6 +79,8 @@ def session_snapshot(
             "compact_at_tokens": context.compact_at_tokens,
             "turns_to_compact": context.turns_to_compact,
             "compactions": session.compactions,
+            "last_compaction": asdict(context.compactions[-1]) if context.compactions else None,
+            "compact_at_learned": context.learned_compact_at is not None,
             "history": list(context.history),
         },
         "cache": {
@@ -114,14 +88,18 @@ def session_snapshot(
             "ttl_seconds": cache.ttl_seconds,
             "expires_at": cache.expires_at,
             "hit_ratio": cache.hit_ratio,
-            "misses": None,
-            "rebuild_tokens": None,
-            "rebuild_cost_usd": None,
-            "last_miss": None,
+            "latest_expires_at": cache.latest_expires_at,
+            "misses": session.cache_tally.misses,
+            "rebuild_tokens": context.tokens if cache.refreshed_at is not None else None,
+            "rebuild_cost_usd": cache.rewriting_usd if cache.refreshed_at is not None else None,
+            "lost_tokens": session.cache_tally.lost_tokens,
+            "lost_cost_usd": session.cache_tally.lost_usd,
+            "last_miss": _miss(session.cache_tally.last_miss),
+            "events": dict(session.cache_tally.events),
         },
         "tools": {
-            "calls": sum(tally.calls for tally in session.tools.values()),
-            "failures": sum(tally.failures for tally in session.tools.values()),
+            "calls": session.tools.calls,
+            "failures": session.tools.failures,
             "running": [
                 {
                     "name": tool.name,
@@ -132,11 +110,13 @@ def session_snapshot(
                 for agent in session.agents.values()
                 for tool in agent.running.values()
             ],
-            "by_name": {name: asdict(tally) for name, tally in session.tools.items()},
+            "by_name": {name: asdict(tally) for name, tally in session.tools.by_name.items()},
         },
-        "limits": {name: _limit(window) for name, window in (limits or {}).items()},
+        "limits": {name: _limit(session, record) for name, record in (limits or {}).items()},
         "agents": [_agent(agent, now) for agent in session.agents.values()],
-        "signals": [],
+        "signals": [_signal(signal) for signal in in_order(session.signals.values())],
+        "terminal": {"pane": session.told.pane, "tty": session.told.tty},
+        "client_cost_usd": session.told.client_cost_usd,
         "unobserved": {"exchanges": session.unobserved_exchanges, "bytes": session.unobserved_bytes},
     }
 
@@ -147,12 +127,47 @@ def _retry(agent: Agent, turn: Turn) -> dict[str, Any]:
     return {"attempt": turn.attempts + is_waiting, "status": turn.failed_status}
 
 
-def _limit(window: LimitWindow) -> dict[str, Any]:
+def _limit(session: Session, record: WindowRecord) -> dict[str, Any]:
+    """`session_share`: what part of the window's use this session explains, an estimate."""
+    window, own = record.window, session.window_use.get(record.window.name)
+    is_current = own is not None and own.resets_at == window.resets_at
     return {
         "used_ratio": window.used_ratio,
         "resets_at": window.resets_at,
         "status": window.status,
-        "session_share": None,
+        "projected_ratio": record.projected_ratio,
+        "full_at": record.full_at,
+        "session_share": min(1.0, own.ratio / window.used_ratio)
+        if own and is_current and window.used_ratio
+        else None,
+    }
+
+
+def _miss(miss: CacheMiss | None) -> dict[str, Any] | None:
+    if miss is None:
+        return None
+    return {
+        "cause": miss.cause,
+        "detail": miss.detail or None,
+        "stable_tokens": miss.stable_tokens,
+        "lost_tokens": miss.lost_tokens,
+        "cost_usd": miss.cost_usd,
+        "at": miss.at,
+        "agent_id": miss.agent_id,
+        "expected": miss.expected,
+    }
+
+
+def _signal(signal: Raised) -> dict[str, Any]:
+    return {
+        "name": signal.name,
+        "severity": signal.severity,
+        "summary": signal.summary,
+        "short": signal.short,
+        "evidence": signal.evidence,
+        "since": signal.since,
+        "next_step": signal.next_step,
+        "agent_id": signal.agent_id,
     }
 
 

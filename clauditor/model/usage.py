@@ -20,7 +20,8 @@ class Usage:
 
     `thinking` is part of `output`. `extra` holds what is billed on top by another model (an advisor,
     a server-side fallback): pairs of canonical model id and its own usage. `context_tokens` is the
-    prompt size of the last message iteration when that differs from the sum (None: the sum).
+    prompt size of the last message iteration when that differs from the sum (None: the sum). `runs` are the
+    model runs that add up to the counts, where there were several: each has a long-prompt price of its own.
     """
 
     input: int = 0
@@ -35,6 +36,7 @@ class Usage:
     service_tier: str | None = None
     context_tokens: int | None = None
     extra: tuple[tuple[str, Usage], ...] = ()
+    runs: tuple[Usage, ...] = ()
 
     @property
     def cache_write(self) -> int:
@@ -165,4 +167,11 @@ class UsageReport:
             service_tier=self.service_tier,
             context_tokens=messages[-1].prompt_tokens if messages else None,
             extra=tuple(extra),
+            runs=_runs([i.usage() for i in messages], counts),
         )
+
+
+def _runs(runs: list[Usage], whole: Usage) -> tuple[Usage, ...]:
+    """The runs, if they are several and add up to the whole: else nothing is known of its parts."""
+    adds_up = all(sum(getattr(run, name) for run in runs) == getattr(whole, name) for name in TOKEN_CLASSES)
+    return tuple(runs) if len(runs) > 1 and adds_up else ()

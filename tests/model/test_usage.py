@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,13 @@ def test_the_context_is_the_last_message_run() -> None:
     usage = UsageReport(input=14, cache_read=1200, cache_write=50, iterations=iterations).usage("m")
     assert usage.prompt_tokens == 754
     assert UsageReport(input=14, cache_read=1200, cache_write=50).usage("m").prompt_tokens == 1264
+
+
+@pytest.mark.parametrize(("output", "is_split"), [(12, True), (13, False)])
+def test_runs_are_known_where_they_add_up(output: int, is_split: bool) -> None:
+    iterations = (Iteration(kind="message", input=10, output=5), Iteration(kind="message", input=4, output=7))
+    usage = UsageReport(input=14, output=output, iterations=iterations).usage("m")
+    assert usage.runs == ((Usage(input=10, output=5), Usage(input=4, output=7)) if is_split else ())
 
 
 def test_after_a_server_side_fallback_the_run_that_served_counts() -> None:

@@ -1,7 +1,7 @@
 """The real Claude Code client, offline: a network namespace that has only loopback, a throw-away home.
 
 Run as a program inside such a namespace (`python -m support.claude_code SCENARIO.json`), it starts the pretend
-vendor and a stack, runs the client once for each prompt, and prints what both sides say as JSON. The client
+vendor and a stack, runs the client as the scenario says, and prints what both sides say as JSON. The client
 is started as an ordinary user, because it refuses some things to root.
 """
 
@@ -15,18 +15,32 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from clauditor.demo import Reply
+from clauditor.demo import Reply, Request, Text
 from support.stack import watched_vendor
 from support.tap import Tap
 
 NOBODY = 65534
 LOOPBACK_ONLY = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+SCRIPTED_KINDS = ("main", "compaction")
+
+Run = dict[str, Any]
+"""`name`; `prompt`; `arguments` of the command line; `after`, the run whose session it resumes; `answers` of the
+vendor to its first calls: members of a `Reply`, `text` among them, or a `failure` status.
+"""
+
+
+def run(
+    name: str, prompt: str, *arguments: str, after: str | None = None, answers: Sequence[Any] = ()
+) -> Run:
+    return {"name": name, "prompt": prompt, "arguments": arguments, "after": after, "answers": answers}
 
 
 def client_or_skip() -> str:
@@ -39,15 +53,20 @@ def client_or_skip() -> str:
     return client
 
 
-def play(tmp_path: Path, **scenario: Any) -> dict[str, Any]:
-    """Run a scenario in a namespace of its own; see `main` for its keys."""
-    scenario |= {"client": client_or_skip(), "directory": str(tmp_path)}
+def play(directory: Path, steps: Sequence[Sequence[Run]], **scenario: Any) -> dict[str, Any]:
+    """Run a scenario in a namespace of its own: the runs of a step at once, the steps one after the other.
+
+    `hints`: whether hint headers are asked for; `env`: more of the client's environment; `tapped`: whether to keep
+    what the client sent and got at its own side of the proxy (`wire` in the answer). The rest of the answer: `runs`
+    by name, `sessions`, `shown` and `turns` by session id, and the vendor's `records`.
+    """
+    scenario |= {"steps": steps, "client": client_or_skip(), "directory": str(directory)}
     done = subprocess.run(
         [*LOOPBACK_ONLY, sys.executable, "-m", "support.claude_code", json.dumps(scenario)],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=200,
         check=False,
     )
     if done.returncode != 0:
@@ -56,31 +75,38 @@ def play(tmp_path: Path, **scenario: Any) -> dict[str, Any]:
 
 
 def main(scenario: dict[str, Any]) -> dict[str, Any]:
-    """`prompts`: one client run each; `failures`: statuses answered before the first reply; `hints`: whether hint
-    headers are asked for; `env`: more of the client's environment.
+    with watched_vendor(Path(scenario["directory"]), seed=7) as (vendor, stack):
+        answers: list[Reply] = []
 
-    `wire` in the answer is what the client sent and got at its own side of the proxy.
-    """
-    directory = Path(scenario["directory"])
-    failures = list(scenario.get("failures", ()))
-    with watched_vendor(directory, seed=7) as (vendor, stack):
-        vendor.reply_with(lambda _: Reply.failure(failures.pop(0)) if failures else None)
+        def scripted(request: Request) -> Reply | None:
+            return answers.pop(0) if answers and request.kind in SCRIPTED_KINDS else None
+
+        vendor.reply_with(scripted)
         home = Path(tempfile.mkdtemp(prefix="claude-home-", dir="/tmp"))
         project = home / "webshop"
         project.mkdir()
         for path in (home, project):
             os.chown(path, NOBODY, NOBODY)
+        done: dict[str, dict[str, Any]] = {}
         try:
-            with Tap(urlsplit(stack.proxy_url).port or 0) as tap:
-                runs = [run_client(scenario, tap.url, project, prompt) for prompt in scenario["prompts"]]
+            with Tap(urlsplit(stack.proxy_url).port or 0) as tap, ThreadPoolExecutor() as pool:
+                url = tap.url if scenario.get("tapped") else stack.proxy_url
+                for step in scenario["steps"]:
+                    answers[:] = [reply(told) for each in step for told in each["answers"]]
+                    begun = {
+                        each["name"]: pool.submit(run_client, scenario, url, project, each, done)
+                        for each in step
+                    }
+                    done |= {name: future.result() for name, future in begun.items()}
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        for run in runs:
-            stack.session_when(run["session_id"], lambda seen: not seen["tools"]["running"])
+        ids = {each["session_id"] for each in done.values()}
+        for session_id in ids:
+            stack.session_when(session_id, lambda seen: seen["state"] in {"waiting", "idle", "ended"})
         return {
-            "runs": runs,
+            "runs": done,
             "sessions": stack.sessions(),
-            "shown": {run["session_id"]: stack.json("show", run["session_id"]) for run in runs},
+            "shown": {session_id: stack.json("show", session_id) for session_id in ids},
             "records": [dataclasses.asdict(record) for record in vendor.ledger.records],
             "wire": [
                 {
@@ -94,7 +120,19 @@ def main(scenario: dict[str, Any]) -> dict[str, Any]:
         }
 
 
-def run_client(scenario: dict[str, Any], url: str, project: Path, prompt: str) -> dict[str, Any]:
+def reply(told: dict[str, Any]) -> Reply:
+    """An answer as a run tells it."""
+    if "failure" in told:
+        return Reply.failure(told["failure"])
+    said = told.get("text")
+    return Reply(
+        **{name: value for name, value in told.items() if name != "text"}, steps=(Text(said),) if said else ()
+    )
+
+
+def run_client(
+    scenario: dict[str, Any], url: str, project: Path, run: Run, done: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     """One `claude -p` run: its exit code, its own JSON result and its session id."""
     env = {
         "HOME": str(project.parent),
@@ -108,17 +146,18 @@ def run_client(scenario: dict[str, Any], url: str, project: Path, prompt: str) -
     if scenario.get("hints", True):
         env["CLAUDE_CODE_GATEWAY_HINT_HEADERS"] = "1"
     env |= scenario.get("env", {})
-    done = subprocess.run(
+    resumed = ["--resume", done[run["after"]]["session_id"]] if run["after"] else []
+    tools = ["--allowedTools", "Bash", "Read", "Agent"]
+    ended = subprocess.run(
         [
             scenario["client"],
             "-p",
-            prompt,
+            run["prompt"],
             "--output-format",
             "json",
-            "--allowedTools",
-            "Bash",
-            "Read",
-            "Agent",
+            *resumed,
+            *run["arguments"],
+            *tools,
         ],
         env=env,
         cwd=project,
@@ -132,10 +171,10 @@ def run_client(scenario: dict[str, Any], url: str, project: Path, prompt: str) -
         check=False,
     )
     try:
-        result = json.loads(done.stdout)
+        result = json.loads(ended.stdout)
     except json.JSONDecodeError as error:
-        raise AssertionError(f"the client said: {done.stdout}\n{done.stderr}") from error
-    return {"code": done.returncode, "session_id": result["session_id"], "result": result}
+        raise AssertionError(f"the client said: {ended.stdout}\n{ended.stderr}") from error
+    return {"code": ended.returncode, "session_id": result["session_id"], "result": result}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import uvicorn
 
 from clauditor.edge.api import build_app
 from clauditor.edge.feed import Feed
+from clauditor.edge.hooks import Hooks
 from clauditor.hub import Hub
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
@@ -76,6 +77,7 @@ async def serving(data_dir: Path, *, port: int = 0) -> AsyncIterator[Sidecar]:
                 store=store,
                 feed=feed,
                 metrics=metrics,
+                hooks=Hooks(publish=hub.publish, live=hub.sessions),
                 token=TOKEN,
                 allowed_hosts=("sidecar.internal",),
                 now=lambda: running.now,
