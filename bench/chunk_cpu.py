@@ -25,10 +25,12 @@ import grpc
 
 from clauditor.edge.extproc import ExtProc, ExtProcServer
 from clauditor.edge.feed import Feed
+from clauditor.edge.joining import Joining
 from clauditor.hub import Hub
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
 from clauditor.pricing import Pricing
 from clauditor.telemetry.metrics import Metrics
+from clauditor.wire.exchange import Exchange
 from clauditor.wire.identity import Secrets
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
@@ -46,9 +48,10 @@ class Nothing(ExtProc):
 def serve(kind: str, socket: str, ready: Any, stop: Any, result: Any) -> None:
     async def run() -> None:
         secrets = Secrets(salt=b"s" * 32, start_secret=b"t" * 32)
-        hub = Hub(book=Pricing(), sinks=(Metrics(version="bench"), Feed()))
+        joining: Joining[Exchange] = Joining()
+        hub = Hub(book=Pricing(), sinks=(Metrics(version="bench"), Feed(), joining))
         service = (ExtProc if kind == "ours" else Nothing)(
-            publish=hub.publish, now=time.time, secrets=secrets
+            publish=hub.publish, now=time.time, secrets=secrets, joining=joining
         )
         server = ExtProcServer(service, Path(socket))
         await server.start()

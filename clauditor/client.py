@@ -112,6 +112,10 @@ class SidecarClient:
         sessions = self.ask("/api/v1/sessions", query).get("sessions")
         return sessions if isinstance(sessions, list) else []
 
+    def spend(self, *, by: str | None = None, days: int | None = None) -> dict[str, Any]:
+        """What was spent on the last local days: `rows` and their `total`."""
+        return self.ask("/api/v1/spend", {"by": by, "days": days})
+
     def session(self, session_id: str) -> dict[str, Any]:
         """One session by its id or the unique beginning of it."""
         return self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}")
@@ -122,6 +126,12 @@ class SidecarClient:
             "turns"
         )
         return turns if isinstance(turns, list) else []
+
+    def mute(self, session_id: str, muted: bool) -> None:
+        """Let a session ask for no attention until its signals clear (an hour at most), or let it ask again."""
+        self._patiently(
+            lambda: self._send_once(f"/api/v1/sessions/{quote(session_id, safe='')}/mute", {"muted": muted})
+        )
 
     def summary(self) -> dict[str, Any]:
         return self.ask("/api/v1/summary")
@@ -207,13 +217,14 @@ class SidecarClient:
                 time.sleep(_PAUSE_SECONDS)
 
     def _opened(
-        self, path: str, headers: Mapping[str, str], timeout_seconds: float
+        self, path: str, headers: Mapping[str, str], timeout_seconds: float, body: bytes | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """A connection with the head of its answer; the caller closes it."""
+        """A connection with the head of its answer; the caller closes it. With a `body` it is a POST."""
         connection_type = http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
         connection = connection_type(self._host, self._port, timeout=timeout_seconds)
         try:
-            connection.request("GET", self._base_path + path, headers=dict(headers))
+            method = "GET" if body is None else "POST"
+            connection.request(method, self._base_path + path, body=body, headers=dict(headers))
             return connection, connection.getresponse()
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             connection.close()
@@ -244,6 +255,18 @@ class SidecarClient:
         if answer is None:
             raise self._stranger()
         return answer
+
+    def _send_once(self, path: str, value: Mapping[str, object]) -> None:
+        """POST one JSON object. Raises ClauditorError unless it was accepted."""
+        headers = {**self._headers, "Content-Type": "application/json"}
+        connection, response = self._opened(path, headers, TIMEOUT_SECONDS, json.dumps(value).encode())
+        with closing(connection):
+            try:
+                answer = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._failure(error) from error
+        if response.status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
+            raise self._refusal(response.status, answer)
 
     def _stream_request(self, session: str | None, last_event_id: str | None) -> tuple[str, dict[str, str]]:
         path = "/api/v1/stream" + ("" if session is None else "?" + urlencode({"session": session}))

@@ -16,26 +16,37 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from clauditor import __version__
+from clauditor.alerts.sink import Alerts
 from clauditor.config import Settings
+from clauditor.edge.accesslog import AccessLog
 from clauditor.edge.api import build_app
 from clauditor.edge.auth import load_or_create_token
+from clauditor.edge.envoy_stats import EnvoyStats
 from clauditor.edge.extproc import EdgeCounters, ExtProc, ExtProcServer
 from clauditor.edge.feed import Feed
+from clauditor.edge.hooks import Hooks
+from clauditor.edge.joining import Joining
+from clauditor.edge.logfile import LogFile, Position
 from clauditor.errors import ClauditorError
 from clauditor.hub import Hub
 from clauditor.model.events import ClockJumped, Event
 from clauditor.model.privacy import without_names
 from clauditor.pricing import Pricing, load_user_prices
 from clauditor.proxy import locks
+from clauditor.proxy.envoy import Admin
 from clauditor.proxy.rundir import RunDir
+from clauditor.store.exchanges import exchanges_since
+from clauditor.store.retention import Retention
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
+from clauditor.wire.exchange import Exchange
 from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
@@ -99,28 +110,55 @@ async def _run(settings: Settings, rundir: RunDir, listener: socket.socket) -> N
         loop.add_signal_handler(number, stop.set)
 
     clock = Clock()
-    store = Store(settings.data_dir / "clauditor.db")
+    kept = settings.retention
+    store = Store(
+        settings.data_dir / "clauditor.db",
+        Retention(
+            calls_days=kept.calls_days, sessions_days=kept.sessions_days, max_bytes=kept.max_megabytes << 20
+        ),
+    )
     metrics = Metrics(version=__version__)
     feed = Feed()
+    alerts = Alerts(settings.alerts)
     prices = Pricing(load_user_prices(settings.data_dir / "prices.toml"))
+    joining: Joining[Exchange] = Joining()
     hub = Hub(
         book=prices,
-        sinks=(store.sink, metrics, feed),
+        sinks=(store.sink, metrics, feed, alerts, joining),
         revive=store.load_session,
         labels="off" if settings.privacy == "strict" else settings.labels,
+        thresholds=settings.signals,
     )
+    publish = _publisher(hub, settings)
+    hooks = Hooks(publish=publish, live=hub.sessions)
     service = ExtProc(
-        publish=_publisher(hub, settings),
+        publish=publish,
         now=clock.now,
         secrets=Secrets(salt=_salt(settings.data_dir / "salt"), start_secret=secrets.token_bytes(32)),
+        joining=joining,
+    )
+    envoy_stats = EnvoyStats(Admin(rundir.admin_socket).figures)
+    access_log = AccessLog(
+        LogFile(rundir.access_log, reopen=lambda: _reopen_logs(rundir)),
+        joining,
+        position=Position.read(rundir.access_log_position),
+        earlier=lambda since: exchanges_since(store.writer, since),
+        settle=service.settle,
+        keep=lambda text: rundir.write(rundir.access_log_position, text),
+        now=clock.now,
     )
     _watch(metrics, hub, service.counters, store, feed, clock)
-    hub.restore(store.load_open_sessions(clock.now()), clock.now())
+    metrics.watch("clauditor_hooks", lambda: asdict(hooks.counters))
+    metrics.watch("clauditor_alerts", alerts.fates)
+    started_at = clock.now()
+    hub.accounts.take_up(store.load_limit_samples(started_at))
+    hub.restore(store.load_open_sessions(started_at), started_at)
     app = build_app(
         hub=hub,
         store=store,
         feed=feed,
         metrics=metrics,
+        hooks=hooks,
         token=load_or_create_token(
             settings.token_file or settings.data_dir / "token", may_create=settings.token_file is None
         ),
@@ -133,7 +171,11 @@ async def _run(settings: Settings, rundir: RunDir, listener: socket.socket) -> N
         if (seconds := clock.check()) is not None:
             log.warning("the clock was set by %.1f s", seconds)
             hub.publish(ClockJumped(at=clock.now(), session_id="", seconds=seconds))
-        feed.mark(hub.tick(clock.now()))
+        now = clock.now()
+        hooks.hand_over()
+        feed.mark(hub.tick(now))
+        alerts.tick(hub, now)
+        store.tick(now)
 
     def kept_up(part: str, start: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return group.create_task(_kept_up(part, start, stop, metrics), name=part)
@@ -156,6 +198,9 @@ async def _run(settings: Settings, rundir: RunDir, listener: socket.socket) -> N
             kept_up("feed", lambda: feed.run(hub, clock.now)),
             kept_up("tick", lambda: _every(_TICK_SECONDS, tick)),
             kept_up("store", lambda: _every(_FLUSH_SECONDS, store.sink.flush)),
+            kept_up("alerts", alerts.run),
+            kept_up("access_log", access_log.run),
+            kept_up("envoy", envoy_stats.run),
         ]
         await asyncio.to_thread(prices.warm_up, clock.now())
         log.info("clauditor %s serves %s", __version__, settings.data_dir)
@@ -168,6 +213,12 @@ async def _run(settings: Settings, rundir: RunDir, listener: socket.socket) -> N
     store.close()
 
 
+def _reopen_logs(rundir: RunDir) -> bool:
+    """Of an Envoy that is being replaced as well, while there is one."""
+    Admin(rundir.old_admin_socket).reopen_logs()
+    return Admin(rundir.admin_socket).reopen_logs()
+
+
 def _publisher(hub: Hub, settings: Settings) -> Callable[[Event], None]:
     if settings.privacy == "normal":
         return hub.publish
@@ -177,7 +228,9 @@ def _publisher(hub: Hub, settings: Settings) -> Callable[[Event], None]:
 def _watch(metrics: Metrics, hub: Hub, edge: EdgeCounters, store: Store, feed: Feed, clock: Clock) -> None:
     """What metrics read from the parts at each scrape."""
     metrics.watch("clauditor_sessions", lambda: hub.totals(clock.now())["states"])
-    metrics.watch("clauditor_internal_errors", lambda: {**hub.sink_errors, "edge": edge.internal_errors})
+    metrics.watch("clauditor_verdicts", lambda: hub.totals(clock.now())["verdicts"])
+    metrics.watch("clauditor_signals", hub.raised)
+    metrics.watch("clauditor_internal_errors", lambda: {**hub.errors, "edge": edge.internal_errors})
     metrics.watch("clauditor_edge_exchanges", lambda: edge.exchanges)
     metrics.watch("clauditor_edge_open_exchanges", lambda: edge.open)
     metrics.watch(
@@ -186,6 +239,7 @@ def _watch(metrics: Metrics, hub: Hub, edge: EdgeCounters, store: Store, feed: F
     metrics.watch("clauditor_edge_cut_short", lambda: edge.cut_short)
     metrics.watch("clauditor_store_rows", lambda: store.writer.rows_written)
     metrics.watch("clauditor_store_rows_dropped", lambda: store.writer.rows_dropped)
+    metrics.watch("clauditor_store_rows_expired", lambda: store.writer.rows_expired)
     metrics.watch("clauditor_store_errors", lambda: store.writer.errors)
     metrics.watch("clauditor_store_quarantined", lambda: store.writer.quarantined)
     metrics.watch("clauditor_feed_subscribers", lambda: feed.subscribers)

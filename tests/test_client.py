@@ -55,6 +55,7 @@ async def test_every_question_is_answered(sidecar: Sidecar, tmp_path: Path) -> N
     assert len(await asked(lambda: client.turns("abcd", limit=3))) == 1
     assert (await asked(client.summary))["live"]["sessions"] == 1
     assert (await asked(lambda: client.gaps(limit=1, days=1)))["gaps"] == []
+    assert (await asked(lambda: client.spend(by="project", days=2)))["total"]["turns"] == 1
 
 
 async def test_another_address_can_be_named(sidecar: Sidecar, tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args
 
+from clauditor.edge import hooks
+from clauditor.edge.sources import SortName, SpentBy
 from clauditor.model.agent import State
+from clauditor.model.events import Severity
+from clauditor.model.verdict import Level
 
 JSON: Final = "application/json"
 
@@ -23,7 +27,7 @@ class Parameter:
     text: str
     minimum: int | None = None
     maximum: int = 256
-    default: int | None = None
+    default: int | str | None = None
     choices: tuple[str, ...] = ()
 
     @property
@@ -50,19 +54,27 @@ class Parameter:
             limits = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
             return limits if self.default is None else limits | {"default": self.default}
         if self.choices:
-            return {"type": "string", "enum": list(self.choices)}
+            words = {"type": "string", "enum": list(self.choices)}
+            return words if self.default is None else words | {"default": self.default}
         return {"type": "string", "maxLength": self.maximum}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One GET. `{id}` in `path` is a session id or the first four or more characters of one."""
+    """One path and method. `{id}` in `path` is a session id or the first four or more characters of one.
+
+    A POST takes a JSON object of at most `max_body_bytes` as its body, and no query; with `is_raw` its handler
+    gets the bytes as they came.
+    """
 
     path: str
     text: str
+    method: Literal["GET", "POST"] = "GET"
     parameters: tuple[Parameter, ...] = ()
     media_type: str = JSON
     is_open: bool = False
+    max_body_bytes: int = 64 << 10
+    is_raw: bool = False
 
     def parse(self, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """Every parameter by name, None or its default where it was not given. Raises BadParameterError."""
@@ -83,12 +95,24 @@ HEALTH: Final = Endpoint(path="/healthz", text="Whether the sidecar serves.", is
 METRICS: Final = Endpoint(path="/metrics", text="Prometheus metrics.", media_type="text/plain")
 SESSIONS: Final = Endpoint(
     path="/api/v1/sessions",
-    text="Sessions, live and past, newest activity first.",
+    text="Sessions, live and past, the newest, dearest or fullest first as `sort` says.",
     parameters=(
         _LIMIT,
         _DAYS,
         Parameter(name="state", text="Only sessions in this state.", choices=get_args(State)),
         Parameter(name="search", text="Found in label, project, branch or model, or the id begins with it."),
+        Parameter(name="project", text="Only of this project, in whatever case."),
+        Parameter(name="model", text="Only where this is part of the model's id."),
+        Parameter(
+            name="verdict", text="Only where this was the worst there ever was.", choices=get_args(Level)
+        ),
+        Parameter(name="signal", text="Only where this signal holds or ever held."),
+        Parameter(
+            name="sort",
+            text="What comes first: the most of this.",
+            default="activity",
+            choices=get_args(SortName),
+        ),
     ),
 )
 SESSION: Final = Endpoint(
@@ -100,8 +124,50 @@ TURNS: Final = Endpoint(
     text="The newest turns of a session, oldest first, with their attempts and tools.",
     parameters=(Parameter(name="limit", text="At most so many.", minimum=1, maximum=5000, default=1000),),
 )
+POSTMORTEM: Final = Endpoint(
+    path="/api/v1/sessions/{id}/postmortem",
+    text="What a session was, what went wrong, what it wasted, and how to go on.",
+)
+MUTE: Final = Endpoint(
+    path="/api/v1/sessions/{id}/mute",
+    text="With `muted` true a live session asks for no attention until its signals clear, an hour at most.",
+    method="POST",
+)
+HOOKS: Final = Endpoint(
+    path="/api/v1/hooks/claude-code",
+    text="Takes the input of a Claude Code hook, or of its status line.",
+    method="POST",
+    max_body_bytes=hooks.MAX_BODY_BYTES,
+    is_raw=True,
+)
+STATUS_LINE: Final = Endpoint(
+    path="/api/v1/statusline",
+    text="Takes a status line's input and answers what the line needs: its session, who else asks, incidents.",
+    method="POST",
+    max_body_bytes=hooks.MAX_BODY_BYTES,
+    is_raw=True,
+)
 SUMMARY: Final = Endpoint(
     path="/api/v1/summary", text="Today and the last seven days (local), live sessions, and account limits."
+)
+SIGNALS: Final = Endpoint(
+    path="/api/v1/signals",
+    text="Signals, those that hold and those that held, newest first.",
+    parameters=(
+        _LIMIT,
+        Parameter(name="days", text="Raised in the last so many days.", minimum=1, maximum=3650),
+        Parameter(name="session", text="Only of this session: its id, or the beginning of it."),
+        Parameter(name="name", text="Only the signal of this name."),
+        Parameter(name="severity", text="Only of this severity.", choices=get_args(Severity)),
+    ),
+)
+SPEND: Final = Endpoint(
+    path="/api/v1/spend",
+    text="Calls, tokens and cost of the last so many local days, today included.",
+    parameters=(
+        Parameter(name="by", text="What a row stands for.", default="day", choices=get_args(SpentBy)),
+        Parameter(name="days", text="How many days.", minimum=1, maximum=3650, default=7),
+    ),
 )
 GAPS: Final = Endpoint(
     path="/api/v1/gaps",
@@ -116,8 +182,16 @@ STREAM: Final = Endpoint(
 )
 OPENAPI: Final = Endpoint(path="/api/v1/openapi.json", text="This description.")
 
-ENDPOINTS: Final = (HEALTH, METRICS, SESSIONS, SESSION, TURNS, SUMMARY, GAPS, STREAM, OPENAPI)
+ENDPOINTS: Final = (
+    *(HEALTH, METRICS, SESSIONS, SESSION, TURNS, POSTMORTEM, SUMMARY, SIGNALS, SPEND, GAPS, STREAM, OPENAPI),
+    *(MUTE, HOOKS, STATUS_LINE),
+)
 
+_BODY_ERRORS: Final[Mapping[str, str]] = {
+    "408": "The body did not arrive in time.",
+    "413": "The body is too large.",
+    "415": "The body is not application/json.",
+}
 _ERRORS: Final[Mapping[str, str]] = {
     "400": "A parameter cannot be used.",
     "401": "The token is missing or wrong.",
@@ -130,11 +204,14 @@ _ERRORS: Final[Mapping[str, str]] = {
 
 def description(version: str) -> dict[str, Any]:
     """The OpenAPI 3.1 document of ENDPOINTS."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Clauditor", "version": version},
         "security": [{"token": []}],
-        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in ENDPOINTS},
+        "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
@@ -161,12 +238,16 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     ]
     session_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 4}}
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    is_post = endpoint.method == "POST"
+    errors = {**_ERRORS, **_BODY_ERRORS} if is_post else _ERRORS
     operation: dict[str, Any] = {
         "summary": endpoint.text,
         "parameters": [session_id, *query] if "{id}" in endpoint.path else query,
         "responses": {
             "200": {"description": "As the summary says.", "content": {endpoint.media_type: {}}},
-            **{status: {"description": text, "content": error} for status, text in _ERRORS.items()},
+            **{status: {"description": text, "content": error} for status, text in sorted(errors.items())},
         },
     }
+    if is_post:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
     return operation | {"security": []} if endpoint.is_open else operation

@@ -2,33 +2,34 @@
 
 Source: Envoy 1.40, `envoy.service.ext_proc.v3`, in observability mode: Envoy never waits for a reply and
 ignores it, so none is sent. The stream is ours to end at the last message; otherwise Envoy would hold it
-for its deferred-close time and run into its circuit breaker.
+for its deferred-close time and run into its circuit breaker. A copy that breaks off does not say why: such an exchange
+is held until the access log tells (`edge.joining`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
+from clauditor.edge.joining import By, Ended, Gap, Joining
+from clauditor.edge.messages import attribute, ends_response, microseconds, pairs
 from clauditor.errors import ClauditorError
-from clauditor.model.events import Event, GapFound
-from clauditor.pb.ext_proc_pb2 import HeaderMap, ProcessingRequest, ProcessingResponse
+from clauditor.model.events import MAIN_AGENT, AttemptFailed, Event, FailureKind, GapFound
+from clauditor.model.session import UNOBSERVED
+from clauditor.pb.ext_proc_pb2 import HttpBody, ProcessingRequest, ProcessingResponse
 from clauditor.wire.exchange import Exchange
 from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
 
 _SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
-_ATTRIBUTES: Final = "envoy.filters.http.ext_proc"
 _MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024  # Envoy's body chunks are about 1 MB, heads up to 8 MB
 
 # Measured with Envoy 1.40: with gRPC's defaults a burst of 5,000 exchanges loses up to a quarter of them,
@@ -43,7 +44,14 @@ _SERVER_OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
 )
 _STOP_SECONDS: Final = 0.5
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
+_LATE_SECONDS: Final = 5.0  # an end is told this much after it at most
+_FAILURES: Final[Mapping[By, FailureKind]] = {
+    "nobody": "stream",  # it came whole and held no answer
+    "client": "aborted",
+    "upstream": "stream",
+    "proxy": "proxy",
+    "unseen": "proxy",
+}
 
 
 @dataclass(slots=True)
@@ -62,13 +70,20 @@ class ExtProc:
     """The gRPC service. `publish` takes events and must not block; `now` tells Unix seconds."""
 
     def __init__(
-        self, *, publish: Callable[[Event], None], now: Callable[[], float], secrets: Secrets
+        self,
+        *,
+        publish: Callable[[Event], None],
+        now: Callable[[], float],
+        secrets: Secrets,
+        joining: Joining[Exchange],
     ) -> None:
         self.counters = EdgeCounters()
         self.is_stopping = False
         self._publish = publish
         self._now = now
         self._secrets = secrets
+        self._joining = joining
+        self._reading: dict[str, Ended[Exchange] | None] = {}
         self._unattributed = 0
 
     async def process(self, messages: AsyncIterator[ProcessingRequest], _context: Any) -> None:
@@ -81,7 +96,7 @@ class ExtProc:
         try:
             async for message in messages:
                 if is_broken:
-                    is_whole = _ends_response(message)
+                    is_whole = ends_response(message)
                 else:
                     try:
                         if exchange is None:
@@ -89,7 +104,7 @@ class ExtProc:
                         is_whole = await self._feed(exchange, message)
                     except Exception:  # our fault, not the client's: stop looking, go on draining
                         is_broken = True
-                        is_whole = _ends_response(message)
+                        is_whole = ends_response(message)
                         counters.internal_errors += 1
                         log.exception("an exchange is no longer observed")
                 if is_whole:
@@ -99,7 +114,25 @@ class ExtProc:
             # At our own stop the calls under way go on without us: the next start finds them open, as gaps.
             if exchange is not None and not self.is_stopping:
                 counters.cut_short += not is_whole
-                self._close(exchange)
+                if is_broken:
+                    exchange.partial.append("internal_error")
+                    self._close(exchange, "unseen")
+                elif is_whole or not exchange.is_watched:
+                    self._close(exchange)
+                if exchange.is_watched:
+                    self.settle(self._joining.copied(exchange, is_whole=is_whole or is_broken))
+
+    def settle(self, said: Iterable[Ended[Exchange] | Gap]) -> None:
+        """Tell what copies and the access log together say. Never raises."""
+        for each in said:
+            if isinstance(each, Gap):
+                self._publish_gap(
+                    each.session_id, each.agent_id, each.exchange_id, each.reason, each.unseen_bytes
+                )
+            elif each.capture.exchange_id in self._reading:
+                self._reading[each.capture.exchange_id] = each
+            else:
+                self._close(each.capture, each.by, each.at)
 
     async def _feed(self, exchange: Exchange, message: ProcessingRequest) -> bool:
         """Hand one message on; True when it was the last of its exchange."""
@@ -113,21 +146,20 @@ class ExtProc:
             case "request_body":
                 body = message.request_body
                 self.counters.request_bytes += len(body.body)
-                for event in exchange.request_body(body.body, end=body.end_of_stream, at=at):
-                    if event is None:
-                        await asyncio.sleep(0)
-                    else:
-                        self._publish(event)
+                await self._read_request(exchange, body, at)
             case "request_headers":
                 head = message.request_headers
-                self._tell(exchange.request_headers(_pairs(head.headers), end=head.end_of_stream, at=at))
+                events = exchange.request_headers(pairs(head.headers), end=head.end_of_stream, at=at)
+                if exchange.is_watched:
+                    self._joining.opened(exchange, at)
+                self._tell(events)
             case "response_headers":
                 head = message.response_headers
-                details = _attribute(message, "response.code_details")
+                details = attribute(message, "response.code_details")
                 is_local = bool(details) and details != "via_upstream"
                 self._tell(
                     exchange.response_headers(
-                        _pairs(head.headers), end=head.end_of_stream, at=at, local_reply=is_local
+                        pairs(head.headers), end=head.end_of_stream, at=at, local_reply=is_local
                     )
                 )
                 return head.end_of_stream
@@ -138,9 +170,23 @@ class ExtProc:
                 pass
         return False
 
+    async def _read_request(self, exchange: Exchange, body: HttpBody, at: float) -> None:
+        """Others run while a long request is read; an end that is told meanwhile waits for its start."""
+        self._reading[exchange.exchange_id] = None
+        try:
+            for event in exchange.request_body(body.body, end=body.end_of_stream, at=at):
+                if event is None:
+                    await asyncio.sleep(0)
+                else:
+                    self._publish(event)
+        finally:
+            ended = self._reading.pop(exchange.exchange_id)
+            if ended is not None:
+                self._close(exchange, ended.by, ended.at)
+
     def _open(self, message: ProcessingRequest) -> Exchange:
-        connection = _attribute(message, "connection.id")
-        micros = _microseconds(_attribute(message, "request.time"))
+        connection = attribute(message, "connection.id")
+        micros = microseconds(attribute(message, "request.time"))
         if connection is None or micros is None:
             self._unattributed += 1
             exchange_id = f"unattributed-{self._unattributed}-{int(self._now() * 1e6)}"
@@ -148,65 +194,53 @@ class ExtProc:
             exchange_id = f"{connection}-{micros}"
         return Exchange(exchange_id, secrets=self._secrets)
 
-    def _close(self, exchange: Exchange) -> None:
-        """The copy ended: say what is left to say, and what of a call was not understood."""
+    def _close(self, exchange: Exchange, by: By | None = None, at: float | None = None) -> None:
+        """The exchange is over: say what is left to say, and what of a call was not understood.
+
+        `by` and `at`: who ended one whose copy broke off, and when.
+        """
         try:
-            at = self._now()
-            self._tell(exchange.closed(at=at))
+            now = self._now()
+            at = now if at is None else min(now, max(at, now - _LATE_SECONDS))  # the clock may have been set
+            if by == "nobody":
+                self._tell(exchange.response_trailers(at=at))
+            self._tell(_broken_by(by, event) for event in exchange.closed(at=at))
             if exchange.is_watched and exchange.partial:
-                self._publish(
-                    GapFound(
-                        at=at,
-                        session_id=exchange.session_id or "",
-                        exchange_id=exchange.exchange_id,
-                        reason=exchange.partial[0],
-                        unseen_bytes=exchange.request_bytes + exchange.response_bytes,
-                    )
+                self._publish_gap(
+                    exchange.session_id or "",
+                    MAIN_AGENT,
+                    exchange.exchange_id,
+                    exchange.partial[0],
+                    exchange.request_bytes + exchange.response_bytes,
                 )
         except Exception:
             self.counters.internal_errors += 1
-            log.exception("the end of a cut exchange was lost")
+            log.exception("the end of an exchange was lost")
+
+    def _publish_gap(
+        self, session_id: str, agent_id: str, exchange_id: str, reason: str, unseen_bytes: int
+    ) -> None:
+        self._publish(
+            GapFound(
+                at=self._now(),
+                session_id=session_id,
+                agent_id=agent_id,
+                exchange_id=exchange_id,
+                reason=reason,
+                unseen_bytes=unseen_bytes,
+            )
+        )
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
             self._publish(event)
 
 
-def _ends_response(message: ProcessingRequest) -> bool:
-    return (
-        message.response_headers.end_of_stream
-        or message.response_body.end_of_stream
-        or message.HasField("response_trailers")
-    )
-
-
-def _pairs(headers: HeaderMap) -> Sequence[tuple[str, str]]:
-    return [
-        (item.key.decode("latin-1"), (item.raw_value or item.value).decode("utf-8", "replace"))
-        for item in headers.headers
-    ]
-
-
-def _attribute(message: ProcessingRequest, name: str) -> str | None:
-    """One of Envoy's attributes as text; they come once a direction, with the first message."""
-    if _ATTRIBUTES not in message.attributes:
-        return None
-    fields = message.attributes[_ATTRIBUTES].fields
-    if name not in fields:
-        return None
-    value = fields[name]
-    if value.WhichOneof("kind") == "number_value":
-        return str(int(value.number_value))
-    return value.string_value or None
-
-
-def _microseconds(timestamp: str | None) -> int | None:
-    """RFC 3339 text (UTC) as integer microseconds since the epoch, as Envoy's access log writes it."""
-    found = _TIMESTAMP.match(timestamp or "")
-    if found is None:
-        return None
-    seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
-    return seconds * 1_000_000 + int((found[2] or "0").ljust(9, "0")[:6])
+def _broken_by(by: By | None, event: Event) -> Event:
+    """An attempt whose answer broke off, as the log has it."""
+    if by is None or not isinstance(event, AttemptFailed) or event.kind != "aborted":
+        return event
+    return replace(event, kind=_FAILURES[by], error_type=UNOBSERVED if by == "unseen" else event.error_type)
 
 
 class ExtProcServer:

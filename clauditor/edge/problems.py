@@ -36,6 +36,10 @@ async def http_problem(request: Request, error: Exception) -> Response:
                 404, "not_found", "There is nothing here; /api/v1/openapi.json lists what there is."
             )
         case 405:
-            return problem(405, "method_not_allowed", "Only GET is answered here.")
+            return problem(
+                405,
+                "method_not_allowed",
+                "This method is not answered here; /api/v1/openapi.json lists what is.",
+            )
         case status:
             return problem(status, "not_found" if status == 404 else "bad_parameter", str(error.detail))

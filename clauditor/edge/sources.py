@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from clauditor.edge.feed import LiveSessions
-from clauditor.model.events import LimitWindow
+from clauditor.model.account import WindowRecord
+from clauditor.model.events import Severity
 from clauditor.model.snapshot import Snapshot
+from clauditor.model.verdict import Level
+
+SortName = Literal["activity", "cost", "context", "started"]
+SpentBy = Literal["day", "project", "branch", "model"]
 
 
 class Live(LiveSessions, Protocol):
     """What the API asks of the hub."""
 
-    def limits(self) -> Mapping[str, Mapping[str, LimitWindow]]: ...
+    def limits(self) -> Mapping[str, Mapping[str, WindowRecord]]: ...
+    def mute(self, session_id: str, now: float, *, is_muted: bool) -> bool: ...
 
 
 class Past(Protocol):
@@ -29,9 +35,13 @@ class Past(Protocol):
         since: float | None,
         state: str | None,
         search: str | None,
+        project: str | None,
+        model: str | None,
+        verdict: Level | None,
+        signal: str | None,
+        sort: SortName,
         without: frozenset[str],
     ) -> list[Snapshot]: ...
-    def spending(self, first_day: str) -> dict[str, Any]: ...
     def gaps(self, *, since: float, limit: int) -> list[dict[str, Any]]: ...
     def unobserved(self, since: float) -> dict[str, int]: ...
     def limits(self) -> dict[str, dict[str, Any]]: ...
@@ -40,6 +50,25 @@ class Past(Protocol):
 class PastCalls(Protocol):
     def turns(self, session_id: str, *, limit: int) -> list[dict[str, Any]]: ...
     def side_calls(self, session_id: str) -> list[dict[str, Any]]: ...
+
+
+class PastSignals(Protocol):
+    def signals(
+        self,
+        *,
+        now: float,
+        limit: int,
+        since: float,
+        session_id: str | None,
+        name: str | None,
+        severity: Severity | None,
+    ) -> list[dict[str, Any]]: ...
+    def had_since(self, since: float) -> dict[str, dict[str, int]]: ...
+
+
+class PastSpending(Protocol):
+    def since(self, first_day: str) -> dict[str, Any]: ...
+    def table(self, by: SpentBy, first_day: str) -> dict[str, Any]: ...
 
 
 class Kept(Protocol):
@@ -51,6 +80,10 @@ class Kept(Protocol):
     def history(self) -> Past: ...
     @property
     def calls(self) -> PastCalls: ...
+    @property
+    def signals(self) -> PastSignals: ...
+    @property
+    def spending(self) -> PastSpending: ...
 
 
 class Scrape(Protocol):

@@ -15,6 +15,7 @@ import shutil
 import socket
 import struct
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -136,16 +137,24 @@ class Admin:
         """Ask clients to leave, and stop listening after the drain time; whether Envoy agreed."""
         return self._ask("POST", "/drain_listeners?graceful") is not None
 
+    def reopen_logs(self) -> bool:
+        """Have the access log opened anew, after it was renamed; whether Envoy agreed."""
+        return self._ask("POST", "/reopen_logs") is not None
+
+    def figures(self, names: Collection[str]) -> dict[str, int]:
+        """Counters and gauges by their whole names; empty if Envoy does not say."""
+        pattern = "|".join(name.replace(".", "%5C.") for name in names)
+        answer = self._ask("GET", f"/stats?format=json&filter=^({pattern})$")
+        found: dict[str, int] = {}
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            for entry in json.loads(answer or b"{}")["stats"]:
+                if entry.get("name") in names:
+                    found[entry["name"]] = int(entry["value"])
+        return found
+
     def _gauge(self, name: str) -> int | None:
         stat = f"http.{STAT_PREFIX}.{name}"
-        answer = self._ask("GET", f"/stats?format=json&filter=^{stat.replace('.', '%5C.')}$")
-        if answer is None:
-            return None
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            for entry in json.loads(answer)["stats"]:
-                if entry.get("name") == stat:
-                    return int(entry["value"])
-        return None
+        return self.figures([stat]).get(stat)
 
     def _ask(self, method: str, path: str) -> bytes | None:
         connection = _UnixConnection(str(self._socket_path), self._timeout_seconds)

@@ -73,6 +73,16 @@ class RunDir:
         return self.log("access")
 
     @property
+    def stopped(self) -> Path:
+        """Is there since a person stopped the stack: no hook starts it again."""
+        return self.path / "stopped"
+
+    @property
+    def access_log_position(self) -> Path:
+        """How far the sidecar has read the access log."""
+        return self.path / "access.position"
+
+    @property
     def plan(self) -> Path:
         """What the supervisor keeps running, with the chosen ports; outlives a stop."""
         return self.path / "stack.json"

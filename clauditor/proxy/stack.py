@@ -154,6 +154,8 @@ class Stack:
             return ()
         with self._alone():
             names = tuple(name for name in PROGRAMS if self._record(name))
+            with contextlib.suppress(OSError):  # a full disk must not keep anything running
+                self.run.write(self.run.stopped, "")
             self._end_everything()
             return names
 
@@ -174,6 +176,7 @@ class Stack:
         return Admin(self.run.admin_socket).open_connections() or 0
 
     def _prepare(self) -> Prepared:
+        self.run.stopped.unlink(missing_ok=True)
         for name in CHILDREN:
             if (
                 record := self._record(name)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clauditor.model.events import GapFound, LimitWindow
+from clauditor.model.events import GapFound, LimitWindow, SignalCleared, SignalRaised
 from clauditor.model.facts import CallFact, ToolFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
-    """A session as it is kept: what lists filter by, and the packed `Session` itself."""
+    """A session as it is kept: what lists filter and sort by, and the packed `Session` itself.
+
+    `label` is None unless the user asked to store labels.
+    """
 
     session_id: str
     project: str | None
@@ -19,6 +22,10 @@ class SessionRow:
     started_at: float
     last_activity_at: float
     ended_at: float | None
+    label: str | None
+    billing: str | None
+    cost_usd: float | None
+    context_ratio: float | None
     packed: bytes
 
 
@@ -32,4 +39,4 @@ class LimitSample:
     window: LimitWindow
 
 
-StoredFact = CallFact | ToolFact | LimitSample | GapFound
+StoredFact = CallFact | ToolFact | LimitSample | GapFound | SignalRaised | SignalCleared

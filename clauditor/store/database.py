@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import stat
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x436C6175  # "Clau": what `file` shows, and how a foreign database is told apart
-MIGRATIONS: Final = ("0001_facts.sql",)
+MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql")
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 BUSY_SECONDS: Final = 2.0
@@ -83,7 +83,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         )  # a crash of ours loses nothing, a power cut the last moments
         db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("PRAGMA trusted_schema = OFF")
-        _check_soundness(db)
+        _check_soundness(db, version)
         for number in range(version, SCHEMA_VERSION):
             _migrate(db, number)
     except BaseException:
@@ -151,18 +151,39 @@ def _check_identity(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _check_soundness(db: sqlite3.Connection) -> None:
+def _check_soundness(db: sqlite3.Connection, version: int) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise Corrupt(verdict)
+    # SQLite's check takes any schema for sound that it can read, also one with a letter of a name changed.
+    with closing(sqlite3.connect(":memory:")) as model:
+        for number in range(version):
+            model.executescript(_script(number))
+        if not _structure(model) <= _structure(db):
+            raise Corrupt("not the tables of Clauditor")
+
+
+def _structure(db: sqlite3.Connection) -> set[bytes]:
+    """Columns of tables and indexes, however their definitions are spelled. (Bytes: a broken name is no text.)"""
+    line = "CAST(printf('%s %d %s %s %d %d', m.name, {}) AS BLOB)"
+    tables = line.format('p.cid, p.name, p.type, p."notnull", p.pk')
+    indexes = line.format("p.seqno, p.name, m.tbl_name, p.desc, p.key")
+    rows = db.execute(
+        f"SELECT {tables} FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table' UNION ALL"  # noqa: S608 - constants
+        f" SELECT {indexes} FROM sqlite_master m, pragma_index_xinfo(m.name) p WHERE m.type = 'index'"
+    )
+    return {row[0] for row in rows}
+
+
+def _script(number: int) -> str:
+    return (resources.files("clauditor.store") / MIGRATIONS[number]).read_text(encoding="utf-8")
 
 
 def _migrate(db: sqlite3.Connection, number: int) -> None:
     """One step in one transaction: after a crash the file has the old schema or the new one."""
-    script = (resources.files("clauditor.store") / MIGRATIONS[number]).read_text(encoding="utf-8")
     try:
         db.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\n"
+            f"BEGIN IMMEDIATE;\n{_script(number)}\n"
             f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
         )
     except BaseException:

@@ -1,4 +1,4 @@
-"""Reads sessions, days and gaps that were kept: read-only connections, one a question, meant for a thread.
+"""Reads sessions, gaps and limits that were kept: read-only connections, one a question, meant for a thread.
 
 Sessions come back as snapshots of the API's shape. Every question raises sqlite3.Error for a database that
 is broken, locked, missing or not to be opened.
@@ -12,16 +12,19 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
 from clauditor.model import packing
-from clauditor.model.models import canonical
+from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.model.snapshot import Snapshot, session_snapshot
+from clauditor.model.verdict import Level
 from clauditor.store.database import open_for_reading
-from clauditor.store.rows import BILLINGS, COUNTED
+from clauditor.store.older import in_new_words
+from clauditor.store.rows import BILLINGS, LEVELS, milliseconds
+from clauditor.store.state import inflate
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,16 @@ OPEN_SECONDS: Final = 86_400.0  # a session silent for longer is over, whether o
 _UNKNOWN_WITHOUT_STATE: Final = (
     *("prompts", "turns", "attempts", "failed_attempts", "side_calls", "tokens", "rate", "context", "cache"),
     *("tools", "limits", "agents", "signals", "unobserved", "cost_usd", "cost_complete", "model", "identity"),
+    "verdict",
 )
+SortName = Literal["activity", "cost", "context", "started"]
+_ORDER: Final[dict[SortName, str]] = {
+    "activity": "last_activity_at",
+    "cost": "cost_usd",
+    "context": "context_ratio",
+    "started": "started_at",
+}
+_ESCAPE: Final = "ESCAPE '\\'"
 _SESSION: Final = "SELECT s.*, t.state FROM sessions s LEFT JOIN session_state t ON t.session = s.key"
 
 
@@ -90,11 +102,18 @@ class History:
         since: float | None = None,
         state: str | None = None,
         search: str | None = None,
+        project: str | None = None,
+        model: str | None = None,
+        verdict: Level | None = None,
+        signal: str | None = None,
+        sort: SortName = "activity",
         without: frozenset[str] = frozenset(),
     ) -> list[Snapshot]:
-        """Snapshots of kept sessions, newest activity first; `without` leaves out those that are live.
+        """Snapshots of kept sessions, those with most of `sort` first; `without` leaves out those that are live.
 
-        `search` is looked for in project, branch, model and at the start of the id, letters' case ignored.
+        `search` is looked for in label, project, branch and model and at the start of the id, `model` in the
+        model's id; `project` is a whole name; of none of them the letters' case counts. `verdict` is the worst
+        that ever was, `signal` one that ever held.
         """
         conditions: list[str] = []
         values: list[Any] = []
@@ -106,47 +125,39 @@ class History:
             conditions.append(over if state == "ended" else f"NOT {over}")
             values.append(now - OPEN_SECONDS)
         if search:
-            pattern = "".join("\\" + letter if letter in "\\%_" else letter for letter in search)
+            places = ("label", "project", "branch", "model", "session_id")
+            conditions.append(f"({' OR '.join(f's.{place} LIKE ? {_ESCAPE}' for place in places)})")
+            values += [f"%{_literal(search)}%"] * (len(places) - 1) + [f"{_literal(search)}%"]
+        if project is not None:
+            conditions.append("s.project = ? COLLATE NOCASE")
+            values.append(project)
+        if model is not None:
+            conditions.append(f"s.model LIKE ? {_ESCAPE}")
+            values.append(f"%{_literal(model)}%")
+        if verdict is not None:
+            conditions.append("s.verdict = ?")
+            values.append(LEVELS.index(verdict))
+        if signal is not None:
             conditions.append(
-                "(s.project LIKE ? ESCAPE '\\' OR s.branch LIKE ? ESCAPE '\\' OR s.model LIKE ? ESCAPE '\\'"
-                " OR s.session_id LIKE ? ESCAPE '\\')"
+                "s.key IN (SELECT session FROM session_signals WHERE name IN"
+                " (SELECT key FROM names WHERE name = ?))"
             )
-            values += [f"%{pattern}%"] * 3 + [f"{pattern}%"]
+            values.append(signal)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = f"s.{_ORDER[sort]} DESC, s.key DESC"
         found: list[Snapshot] = []
         with reading(self._source) as db:
-            for row in db.execute(f"{_SESSION}{where} ORDER BY s.last_activity_at DESC", values):
-                if row["session_id"] in without:
+            # States are large: they are read one by one, for what is shown.
+            keys = db.execute(f"SELECT s.key, s.session_id FROM sessions s{where} ORDER BY {order}", values)  # noqa: S608 - constants
+            for key, session_id in keys:
+                if session_id in without:
                     continue
-                snapshot = _snapshot(row, now)
+                snapshot = _snapshot(db.execute(f"{_SESSION} WHERE s.key = ?", (key,)).fetchone(), now)
                 if state is None or snapshot["state"] == state:
                     found.append(snapshot)
                 if len(found) >= limit:
                     break
         return found
-
-    def spending(self, first_day: str) -> dict[str, Any]:
-        """What was spent from the local day `first_day` (2026-11-22) on: totals, by model and by project."""
-        figures = ("calls", "turns", "priced", "incomplete", *COUNTED, "cost_usd")
-        sums = ", ".join(f"coalesce(sum(p.{name}), 0) AS {name}" for name in figures)
-        tables = (
-            "FROM spending p LEFT JOIN sessions s ON s.key = p.session LEFT JOIN names n ON n.key = p.model"
-        )
-        with reading(self._source) as db:
-            db.create_function("canonical", 1, lambda name: name and canonical(name), deterministic=True)
-            total, by_model, by_project = (
-                db.execute(
-                    f"SELECT {group} AS name, {sums}, count(DISTINCT p.session) AS sessions {tables}"
-                    f" WHERE p.day >= ? {'GROUP BY 1 ORDER BY cost_usd DESC' if group != 'NULL' else ''}",
-                    (first_day,),
-                ).fetchall()
-                for group in ("NULL", "canonical(n.name)", "s.project")
-            )
-            return {
-                **_spent(total[0]),
-                "by_model": [{"model": row["name"], **_spent(row)} for row in by_model],
-                "by_project": [{"project": row["name"], **_spent(row)} for row in by_project],
-            }
 
     def gaps(self, *, since: float, limit: int) -> list[dict[str, Any]]:
         """What passed unseen, newest first."""
@@ -184,6 +195,31 @@ class History:
                 }
         return accounts
 
+    def limit_samples(self, since: float) -> list[tuple[str, str, float, LimitWindow]]:
+        """Readings of rate-limit windows from `since` on, oldest first: (account, billing, at, window)."""
+        with reading(self._source) as db:
+            rows = db.execute(
+                "SELECT a.name AS account, w.name AS window, l.billing, l.used_ratio, l.resets_at,"
+                " st.name AS status, l.at_ms FROM limits l JOIN names a ON a.key = l.account"
+                " JOIN names w ON w.key = l.window LEFT JOIN names st ON st.key = l.status"
+                " WHERE l.at_ms >= ? ORDER BY l.at_ms, a.name, w.name",
+                (milliseconds(since),),
+            )
+            return [
+                (
+                    row["account"],
+                    BILLINGS[row["billing"]],
+                    row["at_ms"] / 1000,
+                    LimitWindow(
+                        name=row["window"],
+                        used_ratio=row["used_ratio"],
+                        resets_at=row["resets_at"],
+                        status=row["status"],
+                    ),
+                )
+                for row in rows
+            ]
+
 
 @contextmanager
 def reading(source: Source) -> Iterator[sqlite3.Connection]:
@@ -204,11 +240,16 @@ def reading(source: Source) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
+def _literal(words: str) -> str:
+    """Words as they stand in a pattern of LIKE."""
+    return "".join("\\" + letter if letter in "\\%_" else letter for letter in words)
+
+
 def unpack(packed: bytes) -> Session | None:
     """A session from its packed form; None for one that this version cannot read."""
     try:
-        return packing.unpack(packed)
-    except msgspec.DecodeError:
+        return packing.unpack(in_new_words(packed))
+    except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
         return None
 
 
@@ -216,7 +257,7 @@ def _unpack(state: bytes | None) -> Session | None:
     if state is None:
         return None
     try:
-        return unpack(zlib.decompress(state))
+        return unpack(inflate(state))
     except zlib.error:
         return None
 
@@ -232,21 +273,12 @@ def _snapshot(row: sqlite3.Row, now: float) -> Snapshot:
             ended_at=row["ended_at"],
             project=row["project"],
             branch=row["branch"],
+            label=row["label"],
         )
     if session.ended_at is None and now - session.last_activity_at >= OPEN_SECONDS:
         session.ended_at = session.last_activity_at + OPEN_SECONDS
-    snapshot = session_snapshot(session, now)
+        session.signals.clear()  # nobody was there to clear them
+    snapshot = session_snapshot(session, now, label=session.label)
     if not is_whole:
         snapshot.update(dict.fromkeys(_UNKNOWN_WITHOUT_STATE))
     return snapshot
-
-
-def _spent(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "sessions": row["sessions"],
-        "calls": row["calls"],
-        "turns": row["turns"],
-        "tokens": {name: row[name] for name in COUNTED},
-        "cost_usd": row["cost_usd"] if row["priced"] else None,
-        "cost_complete": row["incomplete"] == 0,
-    }

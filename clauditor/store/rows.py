@@ -1,4 +1,4 @@
-"""Facts to rows and back. Columns are those of `0001_facts.sql`; ids and words are made small here.
+"""Facts to rows and back. Columns are those of the migrations (`000N_*.sql`); ids and words are made small here.
 
 Nothing in a fact is trusted to fit a column: numbers are cut to 63 bits, text loses lone surrogates.
 """
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from clauditor.model.events import GapFound
+from clauditor.model.events import Evidence, GapFound, Severity
 from clauditor.model.facts import CallFact, ToolFact
 from clauditor.model.usage import Usage
+from clauditor.model.verdict import Level
 from clauditor.store.batch import LimitSample
 
 # Stored by position: only ever appended to.
@@ -24,6 +25,9 @@ CALL_KINDS: Final = ("turn", "side", "compaction")
 OUTCOMES: Final = ("ok", "http", "stream", "aborted", "proxy")
 TOOL_OUTCOMES: Final = ("ok", "error", "rejected", "timeout", "denied")
 BILLINGS: Final = ("plan", "api")
+EVIDENCES: Final[tuple[Evidence, ...]] = ("measured", "derived", "heuristic")
+SEVERITIES: Final[tuple[Severity, ...]] = ("notice", "watch", "act")
+LEVELS: Final[tuple[Level, ...]] = ("ok", "watch", "act")  # by the severity that leads to it
 
 COUNTED: Final = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "thinking")
 _USAGE_COLUMNS: Final = (
@@ -97,8 +101,14 @@ class Names:
     """Words that repeat (models, tools, agents, reasons) as keys of the table `names`."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
+        self.times_forgotten = 0
         self._db = db
         self._keys: dict[str, int] = {}
+
+    @property
+    def in_use(self) -> set[int]:
+        """Keys handed out since words were forgotten last."""
+        return set(self._keys.values())
 
     def key(self, name: str) -> int:
         name = text(name)
@@ -109,7 +119,7 @@ class Names:
         if row is None:
             row = self._db.execute("INSERT INTO names (name) VALUES (?) RETURNING key", (name,)).fetchone()
         if len(self._keys) >= _MAX_NAMES:
-            self._keys.clear()
+            self.forget()
         key = self._keys[name] = int(row[0])
         return key
 
@@ -118,6 +128,7 @@ class Names:
 
     def forget(self) -> None:
         """A transaction was undone: keys given out in it are not in the table."""
+        self.times_forgotten += 1
         self._keys.clear()
 
 
@@ -212,12 +223,15 @@ def write_limit(db: sqlite3.Connection, names: Names, sample: LimitSample) -> No
 
 
 def write_gap(db: sqlite3.Connection, names: Names, session: int | None, gap: GapFound) -> None:
-    """A gap is told once: the same exchange and reason again changes nothing."""
-    db.execute(
+    """A gap is told once: the same exchange and reason again changes nothing. Its day is incomplete for good."""
+    told = db.execute(
         "INSERT INTO gaps (at, session, exchange_id, reason, unseen_bytes) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (gap.at, session, text(gap.exchange_id) or None, names.key(gap.reason), whole(gap.unseen_bytes)),
     )
+    if told.rowcount:
+        incomplete = (int(name == "incomplete") for name in FIGURES)
+        db.execute(_SPEND, (whole(gap.at), session or 0, 0, *incomplete))
 
 
 def extra_usage(packed: bytes | None) -> tuple[tuple[str, Usage], ...]:
@@ -240,11 +254,11 @@ def _usage_columns(names: Names, usage: Usage | None) -> Row:
     }
 
 
-_FIGURES: Final = ("calls", "turns", "priced", "incomplete", *COUNTED, "cost_usd")
+FIGURES: Final = ("calls", "turns", "priced", "incomplete", *COUNTED, "cost_usd")
 _SPEND: Final = (
-    f"INSERT INTO spending (day, session, model, {', '.join(_FIGURES)})"  # noqa: S608 - constants
-    f" VALUES (date(?, 'unixepoch', 'localtime'), ?, ?, {', '.join('?' * len(_FIGURES))})"
-    f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _FIGURES)}"
+    f"INSERT INTO spending (day, session, model, {', '.join(FIGURES)})"  # noqa: S608 - constants
+    f" VALUES (date(?, 'unixepoch', 'localtime'), ?, ?, {', '.join('?' * len(FIGURES))})"
+    f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in FIGURES)}"
 )
 
 

@@ -14,6 +14,8 @@ from clauditor.model.events import (
     LimitWindow,
     Malformed,
     Progress,
+    SignalCleared,
+    SignalRaised,
 )
 from clauditor.model.facts import Fact
 from clauditor.model.packing import pack
@@ -45,7 +47,7 @@ class StoreSink:
         if session is not None:
             self._changed[session.session_id] = session
         self._facts.extend(facts)
-        if isinstance(event, GapFound):
+        if isinstance(event, GapFound | SignalRaised | SignalCleared):
             self._facts.append(event)
         elif isinstance(event, LimitsSeen):
             self._sample(event)
@@ -79,6 +81,10 @@ class StoreSink:
             started_at=session.started_at,
             last_activity_at=session.last_activity_at,
             ended_at=session.ended_at,
+            label=session.label,
+            billing=session.billing,
+            cost_usd=session.bill.usd,
+            context_ratio=session.context.used_ratio if session.context.tokens else None,
             packed=packed,
         )
 

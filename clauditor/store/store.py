@@ -5,29 +5,41 @@ from __future__ import annotations
 import logging
 import sqlite3
 from pathlib import Path
+from typing import Final
 
+from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.store.calls import Calls
 from clauditor.store.history import History, unpack
+from clauditor.store.retention import Retention
+from clauditor.store.signals import Signals
 from clauditor.store.sink import StoreSink
+from clauditor.store.spending import Spending
 from clauditor.store.writer import Writer
 
 log = logging.getLogger(__name__)
+
+FIRST_TIDY_SECONDS: Final = 30.0  # after the start, which has better things to do
+TIDY_SECONDS: Final = 3600.0
+LIMIT_SECONDS: Final = 6 * 3600.0  # as far back as the shorter window of a plan goes, and a little
 
 
 class Store:
     """A sink for the hub, and questions for the API.
 
     The constructor opens, migrates or begins the database and starts the writer thread; it never raises for
-    what is wrong with the file: `problem` says it in a sentence, and the live view goes on. `history` and
-    `calls` block and belong on a thread; everything else is for the event loop.
+    what is wrong with the file: `problem` says it in a sentence, and the live view goes on. `history`, `calls`,
+    `signals` and `spending` block and belong on a thread; everything else is for the event loop.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.writer = Writer(path)
+    def __init__(self, path: Path, retention: Retention | None = None) -> None:
+        self.writer = Writer(path, retention or Retention())
         self.history = History(self.writer)
         self.calls = Calls(self.writer)
+        self.signals = Signals(self.writer)
+        self.spending = Spending(self.writer)
         self.sink = StoreSink(self.writer)
+        self._tidy_due: float | None = None
         self.writer.start()
 
     @property
@@ -42,12 +54,29 @@ class Store:
             log.exception("open sessions could not be read")
             return []
 
+    def load_limit_samples(self, now: float) -> list[tuple[str, str, float, LimitWindow]]:
+        """Readings of rate-limit windows that still say something, oldest first: account, billing, when, window."""
+        try:
+            return self.history.limit_samples(now - LIMIT_SECONDS) if self.writer.is_sound else []
+        except sqlite3.Error:
+            log.exception("rate-limit windows could not be read")
+            return []
+
     def load_session(self, session_id: str) -> Session | None:
         """A session that left memory, as it was last seen (one indexed read, about 0.3 ms)."""
         waiting = self.writer.waiting(session_id)
         if waiting is not None:
             return unpack(waiting)
         return self.history.kept_session(session_id) if self.writer.is_sound else None
+
+    def tick(self, now: float) -> None:
+        """Let time pass (Unix seconds): once an hour, what is past its time is removed on the writer's thread."""
+        due = self._tidy_due
+        if due is None or due - now > TIDY_SECONDS:  # the start, or a clock that was set back
+            self._tidy_due = now + FIRST_TIDY_SECONDS
+        elif now >= due:
+            self._tidy_due = now + TIDY_SECONDS
+            self.writer.tidy(now)
 
     def close(self, timeout_seconds: float = 1.0) -> None:
         """Write what is left and end."""

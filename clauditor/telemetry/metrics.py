@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from clauditor.model.events import FAILED_TOOL_OUTCOMES, Event, GapFound, Malformed
+from clauditor.model.events import FAILED_TOOL_OUTCOMES, Event, GapFound, Malformed, SignalRaised
 from clauditor.model.facts import CallFact, Fact, ToolFact
 from clauditor.model.models import MODELS, canonical
 from clauditor.model.session import Session
@@ -43,6 +43,10 @@ TOOL_BUCKETS: Final = (0.05, 0.2, 1, 5, 20, 60, 180, 600, 1800, 3600)
 # Read at each scrape: family -> (type, label or None, help). `watch` says from where.
 WATCHED: Final[Mapping[str, tuple[str, str | None, str]]] = {
     "clauditor_sessions": ("gauge", "state", "Live sessions by what they are doing."),
+    "clauditor_verdicts": ("gauge", "level", "Live sessions by their verdict."),
+    "clauditor_signals": ("gauge", "signal", "Live sessions for which a signal holds."),
+    "clauditor_hooks": ("counter", "fate", "Hooks and status lines of clients that were posted to us."),
+    "clauditor_alerts": ("counter", "fate", "Alerts that were delivered, failed, or had to be dropped."),
     "clauditor_internal_errors": ("counter", "part", "Errors of our own that were caught, by part."),
     "clauditor_edge_exchanges": ("counter", None, "HTTP exchanges that Envoy copied to us."),
     "clauditor_edge_open_exchanges": ("gauge", None, "Exchanges under way."),
@@ -50,6 +54,7 @@ WATCHED: Final[Mapping[str, tuple[str, str | None, str]]] = {
     "clauditor_edge_cut_short": ("counter", None, "Copies that stopped before the exchange ended."),
     "clauditor_store_rows": ("counter", None, "Rows written to the history."),
     "clauditor_store_rows_dropped": ("counter", None, "Rows lost: the history could not take them."),
+    "clauditor_store_rows_expired": ("counter", None, "Rows removed because they were past their time."),
     "clauditor_store_errors": ("counter", None, "Failed attempts to open or write the history."),
     "clauditor_store_quarantined": ("counter", None, "Broken history files moved aside."),
     "clauditor_feed_subscribers": ("gauge", None, "Readers of the live stream."),
@@ -134,6 +139,13 @@ class Metrics:
         self._tool_seconds = histogram(
             "tool_duration_seconds", "From a tool's call to its result.", TOOL_BUCKETS, "tool"
         )
+        self._raised = counter("signals_raised", "Signals that began to hold.", "signal", "severity")
+        self._cache_events = counter("cache_events", "Calls by what their prompt cache did.", "event")
+        self._rebuilds = counter(
+            "cache_rebuilds", "Prompt caches that were written again, by cause.", "cause"
+        )
+        self._lost_tokens = counter("cache_lost_tokens", "Tokens written again that could have been read.")
+        self._lost_usd = counter("cache_lost_usd", "What that cost more than reading them, in US dollars.")
         self._gaps = counter("gaps", "Exchanges of which something was not seen.", "reason")
         self._gap_bytes = counter("gap_bytes", "Bytes that passed unseen.")
         self._malformed = counter("malformed", "Input that made no sense where it was read.", "place")
@@ -162,6 +174,8 @@ class Metrics:
             case GapFound():
                 self._gaps.labels(self._reasons(event.reason)).inc()
                 self._gap_bytes.inc(event.unseen_bytes)
+            case SignalRaised():
+                self._raised.labels(event.name, event.severity).inc()
             case Malformed():
                 self._malformed.labels(self._places(event.where)).inc()
             case _:
@@ -196,6 +210,13 @@ class Metrics:
             self._cost.labels(model).inc(fact.cost_usd)
         if not fact.complete:
             self._incomplete.labels(model).inc()
+        if fact.cache_event is not None:
+            self._cache_events.labels(fact.cache_event).inc()
+        if (miss := fact.cache_miss) is not None:
+            self._rebuilds.labels(miss.cause).inc()
+            if not miss.expected:
+                self._lost_tokens.inc(miss.lost_tokens)
+                self._lost_usd.inc(miss.cost_usd or 0.0)
 
     def _count_tool(self, fact: ToolFact) -> None:
         tool = fact.name if fact.name in KNOWN_TOOLS else "mcp" if fact.name.startswith("mcp__") else OTHER

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from clauditor.edge.endpoints import ENDPOINTS
-from clauditor.model.events import GapFound, LabelFound, LimitsSeen, LimitWindow, SideCallFinished
+from clauditor.model.events import (
+    GapFound,
+    LabelFound,
+    LimitsSeen,
+    LimitWindow,
+    Severity,
+    SideCallFinished,
+    SignalCleared,
+    SignalRaised,
+)
 from clauditor.model.usage import Usage
-from support.life import MODEL, NOW
+from support.life import MODEL, NOW, Book
 from support.served import Sidecar
 
 ID = "5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10"
@@ -22,6 +32,20 @@ async def ids(sidecar: Sidecar, query: str = "") -> list[str]:
     body = await sidecar.get(f"/api/v1/sessions{query}")
     assert body["schema_version"] == 1
     return [shot["session_id"] for shot in body["sessions"]]
+
+
+def pair(session_id: str, severity: Severity) -> tuple[SignalRaised, SignalCleared]:
+    """A signal is raised, and ten seconds later it is cleared."""
+    same: Any = {"session_id": session_id, "name": "tool_loop", "severity": severity}
+    raised = SignalRaised(
+        at=NOW + 20,
+        evidence="derived",
+        summary="Again and again.",
+        short="loop",
+        next_step="Stop it.",
+        **same,
+    )
+    return raised, SignalCleared(at=NOW + 30, raised_at=NOW + 20, **same)
 
 
 def forget(sidecar: Sidecar, session_id: str) -> None:
@@ -81,6 +105,116 @@ async def test_sessions_are_filtered(sidecar: Sidecar) -> None:
     assert await ids(sidecar, "?search=") == ["new-one", "old-one"]
 
 
+async def test_live_and_past_sessions_are_filtered_by_the_same_rules(sidecar: Sidecar) -> None:
+    for name, project, at in (("past-one", "Web Shop", NOW - 50), ("live-one", "web shop", NOW)):
+        life = sidecar.life(name, at=at)
+        life.answer(life.start(project=project))
+    other = sidecar.life("live-two", at=NOW + 10)
+    other.answer(other.start(project="infra"))
+    await sidecar.settle()
+    # Raised and cleared: what is asked for is what ever was.
+    worst: tuple[tuple[str, Severity], ...] = (
+        ("past-one", "act"),
+        ("live-one", "act"),
+        ("live-two", "watch"),
+    )
+    for name, severity in worst:
+        for event in pair(name, severity):
+            sidecar.store.sink.observe(event, None, ())
+    await sidecar.settle()
+    forget(sidecar, "past-one")
+    assert await ids(sidecar, "?project=WEB%20SHOP") == ["live-one", "past-one"]
+    assert await ids(sidecar, "?project=web") == []
+    assert await ids(sidecar, "?model=OPUS&project=infra") == ["live-two"]
+    assert await ids(sidecar, "?model=haiku") == []
+    assert await ids(sidecar, "?verdict=act") == ["live-one", "past-one"]
+    assert await ids(sidecar, "?verdict=watch") == ["live-two"]
+    assert await ids(sidecar, "?verdict=ok") == []
+    assert await ids(sidecar, "?signal=tool_loop") == ["live-two", "live-one", "past-one"]
+    assert await ids(sidecar, "?signal=unheard_of") == []
+
+
+async def test_a_signal_that_holds_now_counts_before_it_is_written(sidecar: Sidecar) -> None:
+    sidecar.life("quiet").turn()
+    sidecar.life("stuck").turn()
+    await sidecar.settle()
+    sidecar.hub.sessions["stuck"].apply(pair("stuck", "act")[0], Book())
+    assert await ids(sidecar, "?verdict=act") == ["stuck"]
+    assert await ids(sidecar, "?verdict=ok") == ["quiet"]
+    assert await ids(sidecar, "?signal=tool_loop") == ["stuck"]
+
+
+@pytest.mark.parametrize("past", [(), ("a", "c"), ("a", "b", "c", "d")])
+async def test_sessions_are_sorted_live_or_past(sidecar: Sidecar, past: tuple[str, ...]) -> None:
+    for number, (name, calls, context) in enumerate((("a", 3, 100), ("b", 1, 900_000), ("c", 2, 5_000))):
+        life = sidecar.life(name, at=NOW - 1_000 * number)
+        for _ in range(calls):
+            life.answer(life.start(), usage=Usage(input=10, cache_read=context))
+    sidecar.life("d", at=NOW - 9_000).start()
+    await sidecar.settle()
+    for name in past:
+        forget(sidecar, name)
+    for sort, order in (("activity", "abcd"), ("started", "abcd"), ("cost", "bcad"), ("context", "bcad")):
+        assert await ids(sidecar, f"?sort={sort}") == list(order)
+        assert await ids(sidecar, f"?sort={sort}&limit=2") == list(order[:2])
+
+
+async def test_signals_are_told_newest_first(sidecar: Sidecar) -> None:
+    for name in ("session-a", "session-b"):
+        sidecar.life(name).turn()
+        sidecar.store.sink.observe(pair(name, "act" if name == "session-a" else "watch")[0], None, ())
+    sidecar.store.sink.observe(pair("session-a", "act")[1], None, ())
+    await sidecar.settle()
+    body = await sidecar.get("/api/v1/signals?severity=act")
+    assert body == {
+        "schema_version": 1,
+        "signals": [
+            {
+                "session_id": "session-a",
+                "agent_id": "main",
+                "name": "tool_loop",
+                "severity": "act",
+                "evidence": "derived",
+                "summary": "Again and again.",
+                "raised_at": NOW + 20,
+                "cleared_at": NOW + 30,
+            }
+        ],
+    }
+
+    async def of(query: str) -> list[str]:
+        return [signal["session_id"] for signal in (await sidecar.get(f"/api/v1/signals?{query}"))["signals"]]
+
+    assert len(await of("")) == 2
+    assert len(await of("limit=1")) == 1
+    assert await of("session=session-b") == ["session-b"]
+    assert await of("session=session-b&name=tool_loop&days=1") == ["session-b"]
+    assert await of("name=stalled") == []
+    sidecar.now += 5 * 86_400
+    assert await of("days=2") == []
+    assert "More than one" in str(await sidecar.get("/api/v1/signals?session=session", status=400))
+
+
+async def test_spending_is_told_by_what_was_asked_for(sidecar: Sidecar) -> None:
+    today, before = sidecar.life("today"), sidecar.life("before", at=NOW - 3 * 86_400)
+    before.answer(before.start(project="infra"))
+    for _ in range(2):
+        today.turn()
+    await sidecar.settle()
+    body = await sidecar.get("/api/v1/spend")
+    assert (body["schema_version"], body["by"], body["days"]) == (1, "day", 7)
+    assert [row["turns"] for row in body["rows"]] == [1, 2]
+    assert set(body["rows"][0]) == set(body["total"]) | {"key"}
+    assert body["total"]["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in body["rows"]))
+    body = await sidecar.get("/api/v1/spend?by=project&days=3")
+    assert [(row["key"], row["turns"]) for row in body["rows"]] == [("webshop", 2)]
+    body = await sidecar.get("/api/v1/spend?by=branch&days=4")
+    assert {(row["project"], row["key"]) for row in body["rows"]} == {("webshop", "main"), ("infra", "main")}
+    assert (await sidecar.get("/api/v1/spend?by=year", status=400))["error"]["message"] == (
+        "by must be one of day, project, branch, model."
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -97,7 +231,7 @@ async def test_sessions_are_filtered(sidecar: Sidecar) -> None:
         ("?search=" + "x" * 257, "search must not be longer than 256 characters."),
         (
             "?pages=2",
-            "/api/v1/sessions does not know the parameter 'pages'; it takes limit, days, state, search.",
+            "/api/v1/sessions does not know the parameter 'pages'; it takes limit, days, state, search, project, model, verdict, signal, sort.",
         ),
     ],
 )
@@ -232,7 +366,8 @@ async def test_the_live_view_goes_on_when_the_history_is_broken(sidecar: Sidecar
     body = await sidecar.get("/api/v1/summary")
     assert body["today"] is None
     assert body["live"]["sessions"] == 1
-    for path in (f"/api/v1/sessions/{ID}/turns", "/api/v1/gaps"):
+    assert (await ids(sidecar, "?verdict=ok"), await ids(sidecar, "?verdict=act")) == ([ID], [])
+    for path in (f"/api/v1/sessions/{ID}/turns", "/api/v1/gaps", "/api/v1/signals", "/api/v1/spend"):
         assert (await sidecar.get(path, status=503))["error"]["code"] == "history_unavailable"
 
 
@@ -262,15 +397,16 @@ async def test_an_id_that_can_be_none_is_a_404_about_the_id(sidecar: Sidecar, gi
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_nothing_but_reading_is_answered(sidecar: Sidecar, method: str) -> None:
-    for endpoint in ENDPOINTS:
-        answer = await sidecar.client.request(method, endpoint.path.replace("{id}", ID))
-        assert answer.status_code == 405, endpoint.path
+async def test_no_method_is_answered_that_is_not_in_the_table(sidecar: Sidecar, method: str) -> None:
+    posts = {endpoint.path for endpoint in ENDPOINTS if endpoint.method == "POST"}
+    for path in {endpoint.path for endpoint in ENDPOINTS} - (posts if method == "POST" else set()):
+        answer = await sidecar.client.request(method, path.replace("{id}", ID))
+        assert answer.status_code == 405, path
 
 
 async def test_heads_are_answered_without_a_body_and_end(sidecar: Sidecar) -> None:
     sidecar.life().turn()
-    for endpoint in ENDPOINTS:
+    for endpoint in (endpoint for endpoint in ENDPOINTS if endpoint.method == "GET"):
         answer = await sidecar.client.head(endpoint.path.replace("{id}", ID))
         assert (answer.status_code, answer.content) == (200, b""), endpoint.path
 
@@ -282,7 +418,7 @@ async def test_openapi_describes_exactly_what_is_served(sidecar: Sidecar) -> Non
     sidecar.life().turn()
     await sidecar.settle()
     for path, operations in body["paths"].items():
-        if path == "/api/v1/stream":
+        if path == "/api/v1/stream" or "get" not in operations:
             continue
         answer = await sidecar.client.get(path.replace("{id}", ID))
         assert answer.status_code == 200, path
@@ -291,7 +427,9 @@ async def test_openapi_describes_exactly_what_is_served(sidecar: Sidecar) -> Non
         )
         for parameter in operations["get"]["parameters"]:
             if parameter["in"] == "query":
-                allowed = parameter["schema"].get("enum", [parameter["schema"].get("maximum", "x")])[0]
+                schema = parameter["schema"]
+                anything = ID if parameter["name"] == "session" else "x"
+                allowed = schema.get("enum", [schema.get("maximum", anything)])[0]
                 answer = await sidecar.client.get(
                     path.replace("{id}", ID), params={parameter["name"]: allowed}
                 )

@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from clauditor.edge.extproc import ExtProc, ExtProcServer
+from clauditor.edge.joining import By, Joining, Line
 from clauditor.model.events import (
     AttemptFailed,
     AttemptFinished,
@@ -20,8 +21,20 @@ from clauditor.model.events import (
     GapFound,
     ResponseStarted,
 )
+from clauditor.model.session import UNOBSERVED
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
-from support.messages_api import ANSWER, HEADERS, SECRETS, SESSION, STREAM_HEAD, body, request
+from clauditor.wire.exchange import Exchange
+from support.messages_api import (
+    ANSWER,
+    HEADERS,
+    JSON_HEAD,
+    SECRETS,
+    SESSION,
+    STREAM_HEAD,
+    body,
+    message_start,
+    request,
+)
 from support.stack import until
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
@@ -37,7 +50,10 @@ class Edge:
 
     def __init__(self, socket: Path) -> None:
         self.events: list[Event] = []
-        self.service = ExtProc(publish=self.events.append, now=lambda: 1000.0, secrets=SECRETS)
+        self.joining: Joining[Exchange] = Joining()
+        self.service = ExtProc(
+            publish=self.publish, now=lambda: 1000.0, secrets=SECRETS, joining=self.joining
+        )
         self.server = ExtProcServer(self.service, socket)
         self.address = f"unix:{socket}"
 
@@ -51,6 +67,16 @@ class Edge:
             if cut:
                 await call.done_writing()
             assert await call.read() is grpc.aio.EOF
+
+    def publish(self, event: Event) -> None:
+        """Stands in for the hub, of which the joining is a sink."""
+        self.events.append(event)
+        self.joining.observe(event, None, ())
+
+    def logged(self, **fields: Any) -> None:
+        """Envoy logs the exchange, and time passes."""
+        line = Line(exchange_id="7-1795356000000001", agent_id="main", **fields)
+        self.service.settle(self.joining.logged(line))
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -93,10 +119,72 @@ async def test_an_exchange_is_named_by_its_connection_and_microsecond_and_ended_
     )
 
 
-async def test_a_copy_that_stops_early_ends_its_attempt_once(edge: Edge) -> None:
-    await edge.copy(exchange()[:3], cut=True)
-    assert len(edge.of(AttemptStarted)) == len(edge.of(AttemptFailed)) == 1
+@pytest.mark.parametrize(
+    ("by", "kind"), [("client", "aborted"), ("upstream", "stream"), ("proxy", "proxy"), ("nobody", "stream")]
+)
+@pytest.mark.parametrize("line_first", [True, False])
+async def test_a_copy_that_broke_off_ends_once_as_the_log_has_it(
+    edge: Edge, by: By, kind: str, line_first: bool
+) -> None:
+    started = message_start()
+    messages = exchange(answer=started)[:4]
+    line = {"by": by, "request_bytes": len(body(request())), "response_bytes": len(started), "seconds": 0.0}
+    if line_first:
+        edge.logged(**line)
+    await edge.copy(messages, cut=True)
+    assert bool(edge.of(AttemptFailed)) == line_first
+    if not line_first:
+        edge.logged(**line)
+    (failure,) = edge.of(AttemptFailed)
+    assert (failure.kind, failure.error_type, failure.usage.input, failure.at) == (kind, None, 10, 1000.0)
+    assert len(edge.of(AttemptStarted)) == 1
+    assert not edge.of(GapFound)
     assert edge.service.counters.cut_short == 1
+
+
+async def test_a_copy_that_broke_off_while_its_exchange_went_on_ends_unseen_and_is_a_gap_later(
+    edge: Edge,
+) -> None:
+    await edge.copy(exchange(answer=message_start())[:4], cut=True)
+    edge.service.settle(edge.joining.pass_time(2.0))
+    (failure,) = edge.of(AttemptFailed)
+    assert (failure.kind, failure.error_type) == ("proxy", UNOBSERVED)
+    edge.logged(request_bytes=1, response_bytes=len(message_start()) + 70)
+    (gap,) = edge.of(GapFound)
+    assert (gap.session_id, gap.reason, gap.unseen_bytes) == (SESSION, "partial", 70)
+
+
+async def test_a_copy_that_lacks_only_its_end_is_an_answer_like_any_other(edge: Edge) -> None:
+    whole = {"type": "message", "id": "m", "role": "assistant", "model": "claude-opus-5-5", "content": []}
+    answer = body({**whole, "stop_reason": "end_turn", "usage": {"input_tokens": 3, "output_tokens": 4}})
+    sent = body(request(stream=False))
+    await edge.copy(exchange(sent, answer, JSON_HEAD)[:4], cut=True)
+    assert not edge.of(AttemptFinished)
+    edge.logged(request_bytes=len(sent), response_bytes=len(answer))
+    (finished,) = edge.of(AttemptFinished)
+    assert (finished.usage.input, finished.usage.output) == (3, 4)
+    assert not edge.of(GapFound)
+
+
+async def test_the_time_of_an_end_is_the_breaks_own(edge: Edge) -> None:
+    edge.service._now = lambda: 1003.0
+    await edge.copy(exchange()[:3], cut=True)
+    edge.service._now = lambda: 1004.5
+    edge.logged(by="client", seconds=0.5)
+    assert [failure.at for failure in edge.of(AttemptFailed)] == [1003.5]
+
+
+async def test_an_end_that_is_told_while_a_long_request_is_read_waits_for_its_start(edge: Edge) -> None:
+    long = body(request(*({"role": "user", "content": "x" * 200_000} for _ in range(60))))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(edge.copy(exchange(long)[:2], cut=True))
+        while not edge.service._reading:  # noqa: ASYNC110 - it is looked at between two slices of the reading
+            await asyncio.sleep(0)
+        edge.logged(by="client", request_bytes=len(long))
+        assert not edge.of(AttemptStarted)
+    assert len(edge.of(AttemptStarted)) == 1
+    assert [failure.kind for failure in edge.of(AttemptFailed)] == ["aborted"]
+    assert edge.service._reading == {}
 
 
 async def test_our_own_stop_is_nobodys_failure(edge: Edge) -> None:
@@ -165,6 +253,21 @@ async def test_our_own_error_ends_the_observation_and_nothing_else(edge: Edge) -
     edge.service._publish = broken
     await edge.copy(exchange())
     assert edge.service.counters.internal_errors >= 1
-    edge.service._publish = edge.events.append
+    edge.service._publish = edge.publish
     await edge.copy(exchange())
     assert len(edge.of(AttemptFinished)) == 1
+
+
+async def test_a_call_that_we_failed_to_read_to_its_end_is_a_gap(edge: Edge) -> None:
+    def broken(event: Event) -> None:
+        edge.publish(event)
+        if isinstance(event, ResponseStarted):
+            raise RuntimeError  # noqa: TRY004 - any will do
+
+    edge.service._publish = broken
+    await edge.copy(exchange())
+    edge.logged(request_bytes=10**6, response_bytes=10**6)
+    assert [(failure.kind, failure.error_type) for failure in edge.of(AttemptFailed)] == [
+        ("proxy", UNOBSERVED)
+    ]
+    assert [(gap.session_id, gap.reason) for gap in edge.of(GapFound)] == [(SESSION, "internal_error")]

@@ -7,7 +7,7 @@ from betterproto2 import Message
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.service.ext_proc import v3 as full
 
-from clauditor.edge.extproc import _microseconds, _pairs
+from clauditor.edge.messages import microseconds, pairs
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
 
 HEADERS = core.HeaderMap(
@@ -51,7 +51,7 @@ def test_we_read_what_envoy_writes_and_write_what_envoy_reads(request_: full.Pro
 
 def test_headers_come_as_text_whatever_their_bytes() -> None:
     ours = ProcessingRequest.FromString(bytes(REQUESTS[0]))
-    assert _pairs(ours.request_headers.headers) == [
+    assert pairs(ours.request_headers.headers) == [
         (":path", "/v1/messages?beta=true"),
         ("x-odd", "\ufffd\ufffd"),
         ("x-old", "plain"),
@@ -68,5 +68,5 @@ def test_headers_come_as_text_whatever_their_bytes() -> None:
         (None, None),
     ],
 )
-def test_the_request_time_is_integer_microseconds(text: str | None, micros: int | None) -> None:
-    assert _microseconds(text) == micros
+def test_the_request_time_is_integermicroseconds(text: str | None, micros: int | None) -> None:
+    assert microseconds(text) == micros

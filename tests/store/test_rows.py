@@ -6,8 +6,9 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauditor.model.events import FailureKind, LimitsSeen, ToolOutcome
+from clauditor.model.events import Evidence, FailureKind, LimitsSeen, ToolOutcome
 from clauditor.model.facts import CallKind
+from clauditor.model.verdict import SEVERITIES, Level
 from clauditor.store import rows
 
 
@@ -45,6 +46,9 @@ def test_stored_positions_cover_every_word_of_the_model() -> None:
     assert set(rows.OUTCOMES) == {"ok", *get_args(FailureKind)}
     assert set(rows.TOOL_OUTCOMES) == set(get_args(ToolOutcome))
     assert set(rows.BILLINGS) == {"plan", "api"}
+    assert set(rows.EVIDENCES) == set(get_args(Evidence))
+    assert rows.SEVERITIES == SEVERITIES
+    assert get_args(Level) == rows.LEVELS
     assert "billing" in LimitsSeen.__dataclass_fields__
 
 
@@ -54,3 +58,6 @@ def test_stored_positions_never_change() -> None:
     assert rows.OUTCOMES[:5] == ("ok", "http", "stream", "aborted", "proxy")
     assert rows.TOOL_OUTCOMES[:5] == ("ok", "error", "rejected", "timeout", "denied")
     assert rows.BILLINGS[:2] == ("plan", "api")
+    assert rows.EVIDENCES[:3] == ("measured", "derived", "heuristic")
+    assert rows.SEVERITIES[:3] == ("notice", "watch", "act")
+    assert rows.LEVELS[:3] == ("ok", "watch", "act")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,17 +21,25 @@ from clauditor.model.events import (
     LimitWindow,
     SessionEnded,
     SideCallFinished,
+    SignalRaised,
 )
 from clauditor.model.facts import CallFact, Fact
 from clauditor.model.session import Session
 from clauditor.model.snapshot import session_snapshot
 from clauditor.model.usage import Usage
 from clauditor.store.store import Store
-from support.life import MODEL, NOW, USAGE, Book, Life
+from support.life import MODEL, NOW, USAGE, Book, Life, settle
 
 Lives = Callable[..., Life]
 Written = Callable[[], None]
 PRICE = (10 * 5 + 200 * 25 + 50_000 * 0.5 + 1_000 * 6.25) / 1e6
+
+
+def raised(life: Life, name: str, severity: Any) -> SignalRaised:
+    return SignalRaised(
+        at=life.at, session_id=life.session_id, name=name, severity=severity, evidence="derived", summary="s", short="s",
+        next_step="",
+    )  # fmt: skip
 
 
 def day_of(at: float) -> str:
@@ -125,6 +134,65 @@ def test_an_unknown_session_is_none(store: Store) -> None:
     assert store.calls.turns("nobody", limit=5) == []
 
 
+def test_past_sessions_are_filtered_by_what_they_were(store: Store, life: Lives, written: Written) -> None:
+    plain, watched, acted = (life(name, at=NOW - 400_000 + number) for number, name in enumerate("pwa"))
+    plain.answer(plain.start(project="Web Shop"))
+    watched.answer(watched.start(project="infra"))
+    acted.answer(acted.start(project="web shop"))
+    for one, names in ((watched, {"stalled": "watch"}), (acted, {"tool_loop": "act", "stalled": "watch"})):
+        for name, severity in names.items():
+            store.writer.submit([], [raised(one, name, severity)])
+    store.writer.submit([], [raised(plain, "cache_rebuilt", "notice")])
+    written()
+
+    def ids(**asked: Any) -> str:
+        return "".join(shot["session_id"] for shot in store.history.sessions(now=NOW, limit=9, **asked))
+
+    assert ids(verdict="ok") == "p"
+    assert ids(verdict="watch") == "w"
+    assert ids(verdict="act") == "a"
+    assert ids(signal="stalled") == "aw"
+    assert ids(signal="cache_rebuilt") == "p"
+    assert ids(signal="no_such_signal") == ""
+    assert ids(project="WEB SHOP") == "ap"
+    assert ids(project="web") == ""
+    assert ids(project="web shop", signal="tool_loop", verdict="act", model="OPUS", state="ended") == "a"
+    assert ids(model="opus") == "awp"
+    assert ids(model="opus%") == ""
+
+
+def test_past_sessions_are_sorted_and_the_unknown_comes_last(
+    store: Store, life: Lives, written: Written
+) -> None:
+    for number, (session_id, calls, context) in enumerate(
+        (("a", 3, 100), ("b", 1, 900_000), ("c", 2, 5_000))
+    ):
+        one = life(session_id, at=NOW - 1_000 * number)
+        for _ in range(calls):
+            one.answer(one.start(), usage=Usage(input=10, cache_read=context))
+    life("d", at=NOW - 9_000).start()
+    written()
+
+    def ids(sort: Any) -> str:
+        return "".join(shot["session_id"] for shot in store.history.sessions(now=NOW, limit=9, sort=sort))
+
+    assert ids("activity") == "abcd"
+    assert ids("started") == "abcd"
+    assert ids("cost") == "bcad"
+    assert ids("context") == "bcad"
+
+
+def test_a_stored_label_is_found_and_shown(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    hub = Hub(book=Book(), sinks=[store.sink], labels="store")
+    one = Life(hub, "labelled")
+    one.start()
+    hub.publish(LabelFound(at=one.at, session_id="labelled", label="Fix the login"))
+    settle(store)
+    (shot,) = store.history.sessions(now=one.at, limit=5, search="LOGIN")
+    assert shot["label"] == "Fix the login"
+
+
 def test_sessions_are_listed_newest_first_and_filtered(store: Store, life: Lives, written: Written) -> None:
     for number in range(5):
         one = life(f"session-{number}", at=NOW + number * 100_000)
@@ -201,17 +269,17 @@ def test_spending_is_summed_by_local_day_model_and_project(
     for one in (yesterday, today, today):
         one.turn()
     written()
-    spent = store.history.spending(day_of(NOW))
+    spent = store.spending.since(day_of(NOW))
     assert (spent["calls"], spent["turns"], spent["sessions"]) == (2, 2, 1)
     assert spent["cost_usd"] == pytest.approx(2 * PRICE)
     assert spent["cost_complete"] is True
     assert [(part["model"], part["turns"]) for part in spent["by_model"]] == [(MODEL, 2)]
     assert [(part["project"], part["turns"]) for part in spent["by_project"]] == [("webshop", 2)]
-    assert store.history.spending(day_of(NOW - 86_400))["turns"] == 3
+    assert store.spending.since(day_of(NOW - 86_400))["turns"] == 3
 
 
 def test_spending_of_nothing_is_unknown_not_zero(store: Store) -> None:
-    spent = store.history.spending("2026-01-01")
+    spent = store.spending.since("2026-01-01")
     assert spent["cost_usd"] is None
     assert spent["turns"] == 0
     assert spent["by_model"] == []
@@ -236,7 +304,7 @@ def test_a_rewritten_call_counts_once(store: Store, life: Lives, written: Writte
     (call,) = store.calls.calls(one.session_id)
     assert call["outcome"] == "proxy"
     assert call["tokens"] is None
-    spent = store.history.spending(day_of(NOW))
+    spent = store.spending.since(day_of(NOW))
     assert (spent["calls"], spent["turns"]) == (1, 1)
     assert spent["tokens"]["output"] == 0
     assert spent["cost_usd"] is None
@@ -252,7 +320,7 @@ def test_tokens_billed_by_another_model_count_for_that_model(
     written()
     (turn,) = store.calls.turns(one.session_id, limit=1)
     assert (turn["tokens"]["input"], turn["tokens"]["output"]) == (13, 24)
-    spent = store.history.spending(day_of(NOW))
+    spent = store.spending.since(day_of(NOW))
     assert {part["model"]: part["tokens"]["output"] for part in spent["by_model"]} == {
         MODEL: 20,
         "claude-haiku-5-5": 4,
@@ -320,6 +388,24 @@ def test_limit_samples_are_kept_where_something_changed(
     }
 
 
+def test_limit_samples_come_back_oldest_first(store: Store, hub: Hub, written: Written) -> None:
+    def seen(at: float, account: str, ratio: float) -> None:
+        window = LimitWindow(name="five_hour", used_ratio=ratio, resets_at=NOW + 9_000, status="allowed")
+        hub.publish(LimitsSeen(at=at, session_id="s", account=account, billing="plan", windows=(window,)))
+
+    for at, account, ratio in ((NOW, "a", 0.1), (NOW + 100, "b", 0.2), (NOW + 200, "a", 0.3)):
+        seen(at, account, ratio)
+    written()
+    found = store.history.limit_samples(NOW + 50)
+    assert [(account, billing, at, window.used_ratio) for account, billing, at, window in found] == [
+        ("b", "plan", NOW + 100, 0.2),
+        ("a", "plan", NOW + 200, 0.3),
+    ]
+    assert found[0][3] == LimitWindow(
+        name="five_hour", used_ratio=0.2, resets_at=NOW + 9_000, status="allowed"
+    )
+
+
 def test_no_label_ever_reaches_the_disk(
     store: Store, hub: Hub, life: Lives, path: Path, written: Written
 ) -> None:
@@ -345,6 +431,7 @@ def test_a_packed_session_this_version_cannot_read_still_stands_in_the_list(
     assert shot["project"] == "webshop"
     assert shot["turns"] is None
     assert shot["tokens"] is None
+    assert shot["verdict"] is None
     assert store.load_open_sessions(NOW) == []
     assert store.load_session("strange") is None
 
@@ -355,10 +442,13 @@ def test_a_turn_with_its_tool_takes_at_most_400_bytes(
     turns = 3_000
     for number in range(turns // 20):
         one = life(f"5f0c1e9a-7d1f-4c57-9d55-{number:012}", at=NOW + number * 250)
+        tool = ""
         for step in range(20):
+            exchange_id = one.start()
+            if tool:
+                one.tool_result(tool)  # it comes with the next request
             tool = f"toolu_01{number:011}{step:011}"
-            one.answer(one.start(), tools=(tool,))
-            one.tool_result(tool)
+            one.answer(exchange_id, tools=(tool,))
         written()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

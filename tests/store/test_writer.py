@@ -21,7 +21,7 @@ from clauditor.hub import Hub
 from clauditor.model.events import GapFound
 from clauditor.store import database, writer
 from clauditor.store.batch import SessionRow
-from clauditor.store.database import APPLICATION_ID, SCHEMA_VERSION, Corrupt
+from clauditor.store.database import SCHEMA_VERSION, Corrupt
 from clauditor.store.store import Store
 from support.life import NOW, Book, Life, settle, until
 
@@ -98,7 +98,7 @@ def test_nothing_acknowledged_is_lost_to_a_sigkill(path: Path, open_store: Open)
         assert turns <= session.turns <= turns + 1
         assert output <= session.tokens.output <= output + 200
         assert turns_of(store) == session.turns
-        assert store.history.spending("2000-01-01")["turns"] == session.turns
+        assert store.spending.since("2000-01-01")["turns"] == session.turns
         calls, turns, output = calls + 1, session.turns, session.tokens.output
         store.close()
     with sqlite3.connect(path) as db:
@@ -129,7 +129,7 @@ def test_a_newer_schema_is_left_alone(path: Path, open_store: Open) -> None:
     db.close()
     before = path.read_bytes()
     store = open_store()
-    assert "written by a newer Clauditor (schema 2, this one knows 1)" in str(store.problem)
+    assert "written by a newer Clauditor (schema 3, this one knows 2)" in str(store.problem)
     life = Life(live(store), "s")
     life.turn()
     store.sink.flush()
@@ -229,7 +229,7 @@ def test_any_flipped_bytes_leave_a_store_that_works(path: Path) -> None:
         for question in (
             lambda store=store: store.history.sessions(now=NOW, limit=9),
             lambda store=store: turns_of(store, "before"),
-            lambda store=store: store.history.spending("2000-01-01"),
+            lambda store=store: store.spending.since("2000-01-01"),
         ):
             with contextlib.suppress(sqlite3.Error):
                 question()
@@ -297,7 +297,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(
     path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
-    store.writer._db.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]  # it is open
+    store.writer._tables.db.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]  # it is open
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     life = Life(live(store), "s")
@@ -320,7 +320,7 @@ def test_what_the_buffer_cannot_hold_is_dropped_oldest_first_and_counted(
 ) -> None:
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 10)
-    store.writer._db.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]  # it is open
+    store.writer._tables.db.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]  # it is open
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     life = Life(live(store), "s")
@@ -343,7 +343,7 @@ def test_a_row_that_can_never_be_written_does_not_hold_up_the_others(store: Stor
     bad = GapFound(at=float("nan"), session_id="", exchange_id="1-1", reason="restart")
     row = SessionRow(
         session_id="bad", project=None, branch=None, model=None, started_at=float("nan"), last_activity_at=0.0,
-        ended_at=None, packed=b"",
+        ended_at=None, label=None, billing=None, cost_usd=None, context_ratio=None, packed=b"",
     )  # fmt: skip
     store.writer.submit([row, replace(row, session_id="good", started_at=1.0)], [bad, replace(bad, at=1.0)])
     settle(store)
@@ -406,27 +406,6 @@ def test_a_directory_that_appears_later_is_used_then(tmp_path: Path, monkeypatch
     assert store.problem is None
     assert turns_of(store, "s") == 1
     store.close()
-
-
-def test_a_migration_that_is_cut_short_leaves_the_old_schema(path: Path) -> None:
-    """The disk fills up in the middle of it, at every size it could have."""
-    for limit in range(1, 100):
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute(f"PRAGMA max_page_count = {limit}")
-        try:
-            database._migrate(db, 0)
-        except sqlite3.OperationalError:
-            assert db.execute("PRAGMA user_version").fetchone()[0] == 0
-            assert db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        else:
-            break
-        finally:
-            db.close()
-    assert 10 < limit < 99
-    db = database.open_for_writing(path)
-    assert db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-    assert db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    db.close()
 
 
 def test_a_reader_cannot_write(path: Path, store: Store) -> None:
