@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from clauditor.alerts.rules import SIGNALS, AlertRules
 from clauditor.config import (
+    Retention,
     Settings,
     load_settings,
     parse_upstream,
     parse_upstream_proxy,
     require_upstream_consent,
 )
+from clauditor.config.values import parse_webhook
 from clauditor.errors import ClauditorError
+from clauditor.signals.thresholds import Thresholds
 
 
 @pytest.fixture
@@ -198,3 +204,168 @@ def test_what_is_forgiven_is_told_and_the_rest_holds(config: Path, tmp_path: Pat
     assert "is not valid TOML" in settings.problems[0]
     with pytest.raises(ClauditorError, match="--port: "):
         load_settings({"port": "x"}, {}, forgiving=True)
+
+
+def test_without_tables_their_defaults_hold(config: Path) -> None:
+    settings = load(config)
+    assert settings.signals == Thresholds()
+    assert settings.alerts == AlertRules()
+    assert settings.retention == Retention(calls_days=90, sessions_days=400, max_megabytes=512)
+
+
+def test_tables_change_what_they_name(config: Path) -> None:
+    settings = load(
+        config,
+        """
+        port = 2
+        [signals]
+        stream_seconds = 200
+        limit_ratio = 0.8
+        [retention]
+        calls_days = 30
+        [alerts]
+        desktop = false
+        webhook = "https://hooks.example.com/a/b?c=d"
+        webhook_labels = true
+        command = ["~/on-alert", "--quiet"]
+        answer_seconds = 20
+        [alerts.signals]
+        stalled = "off"
+        tool_loop = false
+        cache_rebuilt = true
+        rate_limit = "watch"
+        """,
+    )
+    assert settings.signals == Thresholds(stream_seconds=200, limit_ratio=0.8)
+    assert settings.retention == Retention(calls_days=30)
+    assert settings.alerts == AlertRules(
+        desktop=False,
+        webhook="https://hooks.example.com/a/b?c=d",
+        webhook_labels=True,
+        command=(str(Path("~/on-alert").expanduser()), "--quiet"),
+        answer_seconds=20,
+        signals={
+            **SIGNALS,
+            "stalled": "off",
+            "tool_loop": "off",
+            "cache_rebuilt": "watch",
+            "rate_limit": "watch",
+        },
+    )
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Thresholds)])
+def test_every_threshold_can_be_set(config: Path, name: str) -> None:
+    settings = load(config, f"[signals]\n{name} = 7")
+    assert settings.signals == dataclasses.replace(Thresholds(), **{name: 7})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[signals]\nstream_seconds = 'x'",
+            "stream_seconds under .signals. in .*: expected a number from 0 on, not 'x'",
+        ),
+        ("[signals]\nstream_seconds = true", "not True"),
+        ("[signals]\nstream_seconds = -1", "not -1"),
+        ("[signals]\nstream_seconds = nan", "not nan"),
+        ("[signals]\nstream_seconds = inf", "not inf"),
+        ("[signals]\nstream_seconds = 1" + "0" * 400, "expected a number from 0 on, not 1000"),
+        ("signals = 3", r"signals in .*config\.toml: expected a table \[signals\], not 3"),
+        ("[[alerts]]\ndesktop = true", r"expected a table \[alerts\]"),
+        ("[alerts]\nsignals = 'stalled'", r"alerts.signals in .*: expected a table \[alerts.signals\]"),
+        ("[alerts.signals]\nstalled = 'loud'", '"loud" is none of off, notice, watch, act'),
+        ("[alerts]\ndesktop = 'perhaps'", '"perhaps" is neither true nor false'),
+        ("[alerts]\ncommand = 'notify --now'", "expected a list like .*, not 'notify --now'"),
+        ("[alerts]\ncommand = ['']", "expected a program"),
+        ("[alerts]\ntoast_seconds = -1", "expected a number from 0 on"),
+        ("[retention]\ncalls_days = 0", "expected a whole number from 1 on, not 0"),
+        ("[retention]\ncalls_days = 1.5", "expected a whole number from 1 on, not 1.5"),
+    ],
+)
+def test_a_bad_value_of_a_table_is_named_with_its_place(config: Path, text: str, words: str) -> None:
+    with pytest.raises(ClauditorError, match=words):
+        load(config, text)
+    config.write_text(text)
+    settings = load_settings({"config": str(config)}, {}, forgiving=True)
+    assert (settings.signals, settings.retention) == (Thresholds(), Retention())
+    assert settings.alerts == AlertRules()
+    assert len(settings.problems) == 1
+    assert re.search(words, settings.problems[0])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/secret-path",
+        "ftp://127.0.0.1/secret-path",
+        "https://me:secret-path@example.com/",
+        "https://example.com/secret-path#x",
+        "https://example.com/secret path",
+        "https://example.com:0/secret-path",
+        "https://[::1/secret-path",
+        "//example.com/secret-path",
+        "https://example.com/secret-path\nX: y",
+        "http://127.0.0.1.example.com/secret-path",
+    ],
+)
+def test_webhooks_that_cannot_be_used_are_refused_without_their_secret(url: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"expected an address|takes a host|cannot carry|plain http"
+    ) as refusal:
+        parse_webhook(url)
+    assert "secret-path" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.com/T0/B0?a=b",
+        "http://127.0.0.1:8080/x",
+        "http://localhost/",
+        "http://[::1]:1/",
+    ],
+)
+def test_webhooks_are_https_or_of_this_machine(url: str) -> None:
+    assert parse_webhook(url) == url
+
+
+def test_names_that_are_none_in_a_table_are_warned_of(config: Path) -> None:
+    settings = load(
+        config, "[signals]\nstraem_seconds = 'x'\n[alerts]\nbell = 1\n[alerts.signals]\nstaled = 1\n[alert]"
+    )
+    end = f"in {config} is no setting and has no effect; check its spelling."
+    assert settings.warnings == (
+        f"alert {end}",
+        f"straem_seconds under [signals] {end}",
+        f"bell under [alerts] {end}",
+        f"staled under [alerts.signals] {end}",
+    )
+
+
+def test_tables_stand_in_the_file_only(config: Path) -> None:
+    settings = load(config, environ={"CLAUDITOR_ALERTS": "x", "CLAUDITOR_SIGNALS": "x"})
+    assert settings.alerts == AlertRules()
+    assert len(settings.warnings) == 2
+
+
+def test_the_page_on_alerts_shows_a_file_that_works_and_what_rings_by_default(config: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "alerts.md").read_text(encoding="utf-8")
+    example = "\n".join(
+        re.findall(r"^    (.*)$", page.split("## Ways")[1].split("### Desktop")[0], re.MULTILINE)
+    )
+    settings = load(config, example)
+    assert settings.warnings == ()
+    assert settings.alerts.webhook_labels is False
+    assert settings.alerts == dataclasses.replace(
+        AlertRules().ringing(
+            {"stalled": "off", "cache_rebuilt": "watch", "context_pressure": "watch", "rate_limit": "watch"}
+        ),
+        desktop=True,
+        webhook="https://hooks.example.com/clauditor",
+        command=("/home/me/bin/on-alert", "--quiet"),
+    )
+    told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert told == {name for name, least in SIGNALS.items() if least != "off"}

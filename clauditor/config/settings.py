@@ -2,24 +2,36 @@
 
 Every setting has one name. It is `--data-dir` on the command line, `CLAUDITOR_DATA_DIR` in the environment and
 `data_dir` in `config.toml` (`platformdirs.user_config_path("clauditor")`; a missing file is fine). A name that is
-none is worth a warning: a misspelt setting would be without effect in silence.
+none is worth a warning: a misspelt setting would be without effect in silence. The file also has tables, which
+are read by `config.tables`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import platformdirs
 
+from clauditor.alerts.rules import AlertRules
+from clauditor.config.tables import TABLES, Retention, read_tables
+from clauditor.config.values import (
+    SHOWN_CELLS,
+    choice,
+    parse_flag,
+    parse_host,
+    parse_hosts,
+    parse_path,
+    parse_port,
+    parse_upstream,
+    parse_upstream_proxy,
+)
 from clauditor.errors import ClauditorError
+from clauditor.signals.thresholds import Thresholds
 from clauditor.text import clean
 
 Origin = Literal["flag", "environment", "file"]
@@ -37,7 +49,6 @@ OTHER_VARIABLES: Final = frozenset(
 )
 """CLAUDITOR_* that are no settings: the file's own name, what `run` tells a client, compose's and the tests'."""
 TEST_VARIABLES: Final = "TEST_"
-NAME_CELLS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,9 @@ class Settings:
     labels: Labels = "memory"
     privacy: Privacy = "normal"
     token_file: Path | None = None
+    signals: Thresholds = field(default_factory=Thresholds)
+    alerts: AlertRules = field(default_factory=AlertRules)
+    retention: Retention = field(default_factory=Retention)
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Where each setting that is not a default came from, by the setting's name."""
     problems: tuple[str, ...] = ()
@@ -86,7 +100,7 @@ def load_settings(
     or file that nobody named on the command line only becomes one of the `problems`, and the default holds.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
-    values: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     if named := given.pop("config", None):
         origins["config"] = "flag"
@@ -112,22 +126,28 @@ def load_settings(
         else:
             continue
         try:
-            values[name] = parse(raw)
+            chosen[name] = parse(raw)
         except ValueError as error:
             if not forgiving or origin == "flag":
                 raise ClauditorError(f"{place}: {error}.") from error
             problems.append(f"{place}: {error}.")
             continue
         origins[name] = origin  # type: ignore[assignment]  # the three literals above
-    values["allowed_hosts"] = values.pop("allowed_host", ())
-    data_dir = values.pop("data_dir", None) or platformdirs.user_data_path("clauditor", appauthor=False)
+    tables = read_tables(config, config_file)
+    if tables.errors and not forgiving:
+        raise ClauditorError(tables.errors[0])
+    chosen["allowed_hosts"] = chosen.pop("allowed_host", ())
+    data_dir = chosen.pop("data_dir", None) or platformdirs.user_data_path("clauditor", appauthor=False)
     return Settings(
         data_dir=data_dir,
         config_file=config_file,
+        signals=tables.signals,
+        alerts=tables.alerts,
+        retention=tables.retention,
         origins=origins,
-        problems=tuple(problems),
-        warnings=tuple(_unknown_names(config, config_file, environ)),
-        **values,
+        problems=(*problems, *tables.errors),
+        warnings=(*_unknown_names(config, config_file, environ), *tables.warnings),
+        **chosen,
     )
 
 
@@ -135,14 +155,14 @@ def _unknown_names(
     config: Mapping[str, Any], config_file: Path | None, environ: Mapping[str, str]
 ) -> Iterator[str]:
     for name in config:
-        if name not in PARSERS:
-            yield f"{clean(name, NAME_CELLS)} in {config_file} is no setting and has no effect; check its spelling."
+        if name not in PARSERS and name not in TABLES:
+            yield f"{clean(name, SHOWN_CELLS)} in {config_file} is no setting and has no effect; check its spelling."
     for variable in sorted(environ):
         name = variable.removeprefix(PREFIX)
         if name == variable or name in OTHER_VARIABLES or name.startswith(TEST_VARIABLES):
             continue
         if name.lower() not in PARSERS or not name.isupper():
-            yield f"{clean(variable, NAME_CELLS)} is no setting and has no effect; check its spelling."
+            yield f"{clean(variable, SHOWN_CELLS)} is no setting and has no effect; check its spelling."
 
 
 def require_upstream_consent(settings: Settings) -> None:
@@ -162,56 +182,10 @@ def require_upstream_consent(settings: Settings) -> None:
     )
 
 
-def parse_upstream(value: object) -> str:
-    """An http or https address with host, optional port and path prefix, without the last slash."""
-    text = _text(value)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f'"{text}" is no address like {ANTHROPIC}') from error
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not _is_host(host) or port == 0:
-        raise ValueError(f'"{text}" is no address like {ANTHROPIC}')
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("an upstream takes a host, a port and a path, no user name, query or fragment")
-    if not re.fullmatch(r"[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*", parts.path):
-        raise ValueError(f'"{parts.path}" is no path that HTTP can carry')
-    authority = f"[{host}]" if ":" in host else host
-    if port is not None and port != (443 if parts.scheme == "https" else 80):
-        authority += f":{port}"
-    return f"{parts.scheme}://{authority}{parts.path.rstrip('/')}"
-
-
-def parse_upstream_proxy(value: object) -> str:
-    """`host:port` of an HTTP proxy (also written as a http:// address), or `none` for no proxy at all."""
-    text = _text(value)
-    if text == "none":
-        return text
-    try:
-        parts = urlsplit(text if "://" in text else "http://" + text)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f'"{text}" is no proxy like proxy.example.com:3128') from error
-    if parts.username is not None:
-        raise ValueError("a proxy that asks for a password is not supported; give one that does not")
-    if parts.scheme != "http" or not _is_host(parts.hostname or "") or parts.path.strip("/"):
-        raise ValueError(f'"{text}" is no proxy like proxy.example.com:3128 (plain HTTP to the proxy itself)')
-    host = parts.hostname or ""
-    return f"[{host}]:{port or 80}" if ":" in host else f"{host}:{port or 80}"
-
-
-def parse_port(value: object) -> int:
-    number = _whole(value)
-    if not 0 <= number <= 65535:
-        raise ValueError(f"{number} is no port; choose 1 to 65535, or 0 for any free one")
-    return number
-
-
 def _config_file(named: object) -> tuple[Path, dict[str, Any]]:
     """The file and its content; only the default file may be missing."""
     if named:
-        path = _path(named)
+        path = parse_path(named)
     else:
         path = platformdirs.user_config_path("clauditor", appauthor=False) / "config.toml"
     try:
@@ -224,103 +198,23 @@ def _config_file(named: object) -> tuple[Path, dict[str, Any]]:
         return path, tomllib.loads(content.decode())
     except OSError as error:
         raise ClauditorError(f"Cannot read the settings file {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ClauditorError(f"{path} is not valid TOML: {error}.") from error
 
 
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-        return len(host) <= 253 and re.fullmatch(rf"{label}(\.{label})*\.?", host) is not None
-    return "%" not in host  # no scoped IPv6 addresses: they do not survive a Host header
-
-
-def _wrong(expected: str, value: object) -> ValueError:
-    return ValueError(f"expected {expected}, not {value!r}")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong("text", value)
-    if not value.isprintable():  # urlsplit would drop a line break in silence
-        raise _wrong("one line of readable text", value)
-    return value.strip()
-
-
-def _path(value: object) -> Path:
-    text = str(value) if isinstance(value, Path) else _text(value)
-    if not text or "\0" in text:
-        raise ValueError("expected a path")
-    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - keeps symlinks, as typed
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise _wrong("a whole number", value)
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f'"{value}" is no whole number') from None
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    text = _text(value).lower()
-    if text not in words:
-        raise ValueError(f'"{text}" is neither true nor false')
-    return words[text]
-
-
-def _host(value: object) -> str:
-    text = _text(value)
-    if not _is_host(text):
-        raise ValueError(f'"{text}" is no host name or address')
-    return text
-
-
-def _hosts(value: object) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple)):
-        raise _wrong("a list of host names", value)
-    return tuple(_host(item) for item in items if item)
-
-
-def _choice(*words: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        text = _text(value)
-        if text not in words:
-            raise ValueError(f'"{text}" is none of {", ".join(words)}')
-        return text
-
-    return parse
-
-
 PARSERS: Final[Mapping[str, Callable[[object], Any]]] = {
-    "data_dir": _path,
+    "data_dir": parse_path,
     "port": parse_port,
     "api_port": parse_port,
-    "api_host": _host,
-    "allowed_host": _hosts,
+    "api_host": parse_host,
+    "allowed_host": parse_hosts,
     "upstream": parse_upstream,
-    "upstream_ca": _path,
+    "upstream_ca": parse_path,
     "upstream_proxy": parse_upstream_proxy,
-    "envoy": _path,
-    "allow_other_upstream": _flag,
-    "labels": _choice("memory", "store", "off"),
-    "privacy": _choice("normal", "strict"),
-    "token_file": _path,
+    "envoy": parse_path,
+    "allow_other_upstream": parse_flag,
+    "labels": choice("memory", "store", "off"),
+    "privacy": choice("normal", "strict"),
+    "token_file": parse_path,
 }
 """Each setting's name and the function that checks it (raises ValueError with the reason)."""

@@ -1,0 +1,1 @@
+"""Alerts: which signals ring, once each and calmly, and the ways they take to a person."""
