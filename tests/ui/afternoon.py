@@ -15,18 +15,28 @@ WINDOW = 1_000_000
 COMPACT_AT = 967_000
 
 
-def limits(five_hour: float = 0.57, seven_day: float = 0.31, share: float | None = None) -> Snapshot:
+def limits(
+    five_hour: float = 0.57,
+    seven_day: float = 0.31,
+    share: float | None = None,
+    projected: tuple[float | None, float | None] = (None, None),
+) -> Snapshot:
+    """The plan's two windows; `projected` is where their pace leads by the reset."""
     return {
         "five_hour": {
             "used_ratio": five_hour,
             "resets_at": NOW + 2272,
             "status": "allowed",
+            "projected_ratio": projected[0],
+            "full_at": None,
             "session_share": share,
         },
         "seven_day": {
             "used_ratio": seven_day,
             "resets_at": NOW + 66_472,
             "status": "allowed",
+            "projected_ratio": projected[1],
+            "full_at": None,
             "session_share": None,
         },
     }
@@ -70,6 +80,7 @@ def snapshot(session_id: str, **fields: Any) -> Snapshot:
         "state": "waiting",
         "waiting_for": "prompt",
         "state_since": NOW - 60,
+        "state_evidence": "measured",
         "retry": None,
         "started_at": NOW - 3600,
         "last_activity_at": NOW - 60,
@@ -98,7 +109,7 @@ def snapshot(session_id: str, **fields: Any) -> Snapshot:
         "cache": cache(NOW + 168),
         "tools": tools(Bash=(12, 2), Read=(6, 0), Edit=(2, 0)),
         "limits": limits(),
-        "agents": [agent()],
+        "agents": [agent(cost_usd=(fields.get("cost_usd") or 2.31) - 0.12)],
         "signals": [],
         "unobserved": {"exchanges": 0, "bytes": 0},
         **fields,
@@ -114,6 +125,8 @@ def context(used: float, *, left: int | None = None, compactions: int = 0) -> Sn
         "compact_at_tokens": COMPACT_AT,
         "turns_to_compact": left,
         "compactions": compactions,
+        "last_compaction": None,
+        "compact_at_learned": False,
         "history": steps,
     }
 
@@ -123,10 +136,13 @@ def cache(expires_at: float, **fields: Any) -> Snapshot:
         "state": "warm" if expires_at > NOW else "cold",
         "ttl_seconds": 300,
         "expires_at": expires_at,
+        "latest_expires_at": None,
         "hit_ratio": 0.94,
         "misses": None,
         "rebuild_tokens": None,
         "rebuild_cost_usd": None,
+        "lost_tokens": None,
+        "lost_cost_usd": None,
         "last_miss": None,
         **fields,
     }
@@ -146,17 +162,48 @@ def running(name: str, seconds: float, target: str | None = None) -> Snapshot:
 
 
 def verdict(level: str, reason: str, next_step: str = "", since: float = NOW - 60) -> Snapshot:
+    """A verdict whose sentence is as short as its few words."""
     return {
         "level": level,
         "signal": "needs_answer",
         "reason": reason,
+        "short": reason,
         "next_step": next_step,
         "since": since,
     }
 
 
+def signal(name: str, severity: str, summary: str, short: str, next_step: str, **fields: Any) -> Snapshot:
+    return {
+        "name": name,
+        "severity": severity,
+        "summary": summary,
+        "short": short,
+        "evidence": "measured",
+        "since": NOW - 60,
+        "next_step": next_step,
+        "agent_id": "main",
+        **fields,
+    }
+
+
+def judged(leading: Snapshot, *others: Snapshot) -> Snapshot:
+    """Verdict and signals of a session in which these hold, the leading one first."""
+    told = {
+        "signal": "name",
+        "reason": "summary",
+        "short": "short",
+        "next_step": "next_step",
+        "since": "since",
+    }
+    return {
+        "verdict": {"level": leading["severity"]} | {key: leading[name] for key, name in told.items()},
+        "signals": [leading, *others],
+    }
+
+
 def first_release() -> list[Snapshot]:
-    """What the sidecar tells before it computes signals: no verdict, no misses, no shares."""
+    """An afternoon that nothing is said about: no verdict, no misses, no shares; plain facts only."""
     return [
         snapshot(
             "5f0c2a11-aaaa",
@@ -285,74 +332,127 @@ def scripts(number: int) -> list[Snapshot]:
 
 
 def with_signals() -> list[Snapshot]:
-    """The same afternoon once the sidecar gives verdicts, causes and shares."""
+    """The same afternoon with the sidecar's verdicts, causes and shares: three to act on, three to watch."""
     sessions = {shot["session_id"]: shot for shot in first_release()}
+    for shot in sessions.values():
+        shot["verdict"] = {"level": "ok"} | dict.fromkeys(("signal", "reason", "short", "next_step", "since"))
     sessions["5f0c2a11-aaaa"] |= {
-        "verdict": verdict(
-            "act",
-            "needs your ok: Bash",
-            "Go to its terminal. Cache stays warm until 14:34; answering later costs about $0.57 more.",
-            NOW - 130,
-        ),
-        "attention": 990,
+        "attention": 900,
         "tools": tools(running("Bash", 130, "pytest"), Bash=(12, 2), Read=(6, 0), Edit=(2, 0)),
-        "limits": limits(share=0.09),
+        "limits": pace(0.09),
         "cache": cache(
             NOW + 168,
             misses=1,
-            rebuild_tokens=118_000,
+            rebuild_tokens=120_000,
             rebuild_cost_usd=0.57,
-            last_miss={
-                "cause": "tools_changed",
-                "detail": "+jira.search",
-                "stable_tokens": 12_000,
-                "lost_tokens": 88_000,
-                "cost_usd": 0.42,
-                "at": NOW - 660,
-            },
+            lost_tokens=88_000,
+            lost_cost_usd=0.42,
+            last_miss=miss("tools_changed", "+mcp__jira__search"),
         ),
-        "signals": [
-            {
-                "name": "needs_answer",
-                "severity": "act",
-                "summary": "asks for permission",
-                "evidence": "measured",
-                "since": NOW - 130,
-                "next_step": "answer it",
-            }
-        ],
-    }
+    } | judged(
+        signal(
+            "needs_answer",
+            "act",
+            "Claude asks for your ok to run Bash (pytest).",
+            "needs your ok: Bash",
+            "Answer in its terminal.",
+            since=NOW - 125,
+        )
+    )
     sessions["77aa0b32-bbbb"] |= {
         "state": "stalled",
         "retry": None,
-        "state_since": NOW - 190,
-        "attention": 980,
-        "verdict": verdict("act", "no bytes mid-answer", "Press Esc and send again.", NOW - 190),
-        "limits": limits(share=0.14),
-    }
-    sessions["0be1d7c4-cccc"] |= {
-        "attention": 970,
-        "verdict": verdict("act", "loop: same call x6", "Press Esc and redirect it."),
-        "limits": limits(share=0.12),
-    }
+        "state_since": NOW - 70,
+        "last_activity_at": NOW - 190,
+        "attention": 899,
+        "limits": pace(0.14),
+    } | judged(
+        signal(
+            "stalled",
+            "act",
+            "The answer stopped in the middle: no byte for more than 3 min.",
+            "no bytes mid-answer",
+            "Press Esc in its terminal and send it again; the client itself gives up after 5 minutes.",
+            since=NOW - 70,
+        )
+    )
+    sessions["0be1d7c4-cccc"] |= {"attention": 898, "limits": pace(0.12)} | judged(
+        signal(
+            "tool_loop",
+            "act",
+            "Bash (alembic): 6 times the same call with the same result.",
+            "loop: same call x6",
+            "Press Esc in its terminal and tell it what to do instead.",
+        ),
+        signal(
+            "tool_failures",
+            "watch",
+            "The last 6 tool calls failed, the newest in Bash.",
+            "6 tools failed",
+            "Look at the errors; a word from you may save it many calls.",
+        ),
+    )
     sessions["e21f9a00-dddd"] |= {
-        "attention": 600,
+        "attention": 592,
         "cost_complete": True,
         "unobserved": {"exchanges": 0, "bytes": 0},
-        "verdict": verdict("watch", "compacts ~4 calls", "Finish this step, then /compact."),
-        "limits": limits(share=0.4),
-    }
+        "limits": pace(0.4),
+    } | judged(
+        signal(
+            "context_pressure",
+            "watch",
+            "Context holds 930k tokens; the client compacts at 967k, in about 4 calls.",
+            "compacts ~4 calls",
+            "Finish this step, then /compact with what must stay; a new task is better after /clear.",
+            evidence="derived",
+        )
+    )
     sessions["c40b88d1-eeee"] |= {
-        "attention": 590,
-        "verdict": verdict("watch", "goes cold: +$2.26", "Send the next prompt before 14:33."),
-        "limits": limits(share=0.2),
-    }
-    sessions["9c3d51e8-ffff"] |= {
-        "attention": 580,
-        "verdict": verdict("watch", "sonnet, asked opus", "/model"),
-        "limits": limits(share=0.03),
-    }
+        "attention": 591,
+        "limits": pace(0.2),
+        "cache": cache(NOW + 52, rebuild_tokens=470_000, rebuild_cost_usd=2.26),
+    } | judged(
+        signal(
+            "cache_expiring",
+            "watch",
+            "The prompt cache goes cold soon; then the next message writes 470k tokens again, ~$2.26 more.",
+            "goes cold: +$2.26",
+            "Send the next prompt before that; a new task costs less after /clear.",
+            evidence="derived",
+            since=NOW - 8,
+        )
+    )
+    sessions["9c3d51e8-ffff"] |= {"attention": 590, "limits": pace(0.03)} | judged(
+        signal(
+            "model_fallback",
+            "watch",
+            "Answered by sonnet-5.5; you asked for opus-5.5.",
+            "sonnet, asked opus",
+            "/model opus asks for it again; check the answers since then.",
+        )
+    )
     return list(sessions.values())
+
+
+def pace(share: float) -> Snapshot:
+    return limits(share=share, projected=(0.88, 0.44))
+
+
+def miss(cause: str, detail: str | None = None, **fields: Any) -> Snapshot:
+    return {
+        "cause": cause,
+        "detail": detail,
+        "stable_tokens": 12_000,
+        "lost_tokens": 88_000,
+        "cost_usd": 0.42,
+        "at": NOW - 660,
+        "agent_id": "main",
+        "expected": False,
+        **fields,
+    }
+
+
+INCIDENT: Snapshot = {"status": 529, "failing": 4, "active": 6, "since": NOW - 188}
 
 
 def turns() -> list[Snapshot]:

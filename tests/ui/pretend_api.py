@@ -21,6 +21,7 @@ class PretendApi:
     def __init__(self, sessions: list[dict[str, Any]]) -> None:
         self.sessions = sessions
         self.requests: list[str] = []
+        self.posts: list[tuple[str, str | None, bytes]] = []
         self.messages: list[bytes] = []
         self.news = threading.Condition()
         self.is_closing = False
@@ -70,6 +71,17 @@ def pretend_api(sessions: list[dict[str, Any]], port: int = 0) -> Iterator[Prete
                 self.reply(404, {"error": {"code": "not_found", "message": "There is no session like that."}})
             else:
                 self.reply(200, found)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            api.posts.append((self.path, self.headers.get("Content-Type"), body))
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                self.reply(401, {"error": {"code": "unauthorized", "message": "no"}})
+            elif self.path in {f"/api/v1/sessions/{shot['session_id']}/mute" for shot in api.sessions}:
+                self.send_response(204)
+                self.end_headers()
+            else:
+                self.reply(404, {"error": {"code": "not_found", "message": "There is no session like that."}})
 
         def reply(self, status: int, value: Any) -> None:
             body = json.dumps(value).encode()

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from clauditor.errors import ClauditorError
 from clauditor.ui.top.app import TopApp
+from clauditor.ui.top.bell import Bell
 from ui import afternoon
 
 Message = tuple[str, str | None, Mapping[str, Any]]
@@ -27,10 +28,14 @@ class ScriptedSidecar:
         self.turn_reads = 0
         self.summary_reads = 0
         self.today_usd = 38.4
+        self.incident: Mapping[str, Any] | None = None
+        self.muted: list[tuple[str, bool]] = []
+        self.refusal: str | None = None
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
 
     def say(self, *sessions: Mapping[str, Any], full: bool = False, removed: tuple[str, ...] = ()) -> None:
-        data = {"full": full, "sessions": list(sessions), "removed": list(removed), "totals": {}}
+        totals = {"incident": self.incident}
+        data = {"full": full, "sessions": list(sessions), "removed": list(removed), "totals": totals}
         self._queue.put_nowait(("snapshot", "1", data))
 
     def beat(self) -> None:
@@ -48,7 +53,13 @@ class ScriptedSidecar:
 
     def summary(self) -> Mapping[str, Any]:
         self.summary_reads += 1
-        return {"today": {"cost_usd": self.today_usd, "cost_complete": True}}
+        live = {"incident": self.incident}
+        return {"today": {"cost_usd": self.today_usd, "cost_complete": True}, "live": live}
+
+    def mute(self, session_id: str, muted: bool) -> None:
+        if self.refusal is not None:
+            raise ClauditorError(self.refusal)
+        self.muted.append((session_id, muted))
 
     def session(self, session_id: str) -> Mapping[str, Any]:
         return {"side_calls_by_name": [{"name": "title", "calls": 3, "cost_usd": 0.02}]}
@@ -105,7 +116,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(width: int = 80, height: int = 24, *, proxy_url: str | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    width: int = 80, height: int = 24, *, proxy_url: str | None = None, bell: Bell | None = None
+) -> AsyncIterator[Stage]:
     sidecar, clock = ScriptedSidecar(), Clock()
     stages: list[Stage] = []
     app = TopApp(
@@ -113,8 +126,9 @@ async def staged(width: int = 80, height: int = 24, *, proxy_url: str | None = N
         clock=clock,
         zone=lambda _: UTC,
         proxy_url=proxy_url,
+        bell=bell,
         should_stop=lambda: any(stage.should_stop for stage in stages),
     )
-    async with app.run_test(size=(width, height)) as pilot:
+    async with app.run_test(size=(width, height), notifications=True) as pilot:
         stages.append(Stage(app, sidecar, clock, pilot))
         yield stages[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import ClassVar, Final
@@ -11,51 +10,35 @@ from typing import ClassVar, Final
 from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.theme import Theme
 from textual.widgets import Input
 
 from clauditor.errors import ClauditorError
+from clauditor.ui.top.bell import Bell
 from clauditor.ui.top.board import Board
 from clauditor.ui.top.frame import frame
 from clauditor.ui.top.help import HelpScreen
 from clauditor.ui.top.lines import LineArea
-from clauditor.ui.top.live import LiveSessions, Sidecar
+from clauditor.ui.top.live import Known, LiveSessions, Sidecar
 from clauditor.ui.top.story import StoryScreen
 from clauditor.ui.top.table import SessionTable
+from clauditor.ui.top.theme import THEME
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.header import Spend, spend_of
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.words import sign
+from clauditor.ui.views.words import level
 
 PAINT_SECONDS: Final = 0.25
-SUMMARY_SECONDS: Final = 30.0
-# A cost that changed is in the sidecar's sums by then; several that change together are one question.
-SPENT_SECONDS: Final = 1.0
-
-THEME: Final = Theme(
-    name="clauditor",
-    primary="#7aa2f7",
-    accent="#7dcfff",
-    success="#9ece6a",
-    warning="#e0af68",
-    error="#f7768e",
-    foreground="#c8d0e8",
-    background="#11131c",
-    surface="#1a1d2a",
-    panel="#232739",
-    dark=True,
-)
+RING_SECONDS: Final = 1.0
 
 _TABLE_ACTIONS: Final = frozenset(
-    {"move", "story", "find", "show_all", "sort", "view", "unfold", "copy", "freeze"}
+    {"move", "next", "story", "mute", "find", "show_all", "sort", "view", "unfold", "copy", "freeze"}
 )
 
 
 class TopApp(App[None]):
     """`clauditor top`. `clock` tells wall time in Unix seconds, `zone` the zone to show a time in.
 
-    The screen ends by itself once `should_stop` says so.
+    With a `bell` it rings. The screen ends by itself once `should_stop` says so.
     """
 
     CSS_PATH = "top.tcss"
@@ -68,7 +51,9 @@ class TopApp(App[None]):
         Binding("pageup", "move(-10)", show=False),
         Binding("home", "move(-1000000)", show=False),
         Binding("end", "move(1000000)", show=False),
+        Binding("n", "next", show=False),
         Binding("enter", "story", show=False),
+        Binding("m", "mute", show=False),
         Binding("slash", "find", show=False),
         Binding("escape", "show_all", show=False),
         Binding("s", "sort", show=False),
@@ -88,6 +73,7 @@ class TopApp(App[None]):
         clock: Callable[[], float],
         zone: Callable[[float], tzinfo],
         proxy_url: str | None = None,
+        bell: Bell | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
@@ -97,9 +83,9 @@ class TopApp(App[None]):
         self._clock = clock
         self._zone = zone
         self._proxy_url = proxy_url
+        self._bell = bell
         self._should_stop = should_stop
-        self._spend = Spend()
-        self._frozen: tuple[float, tuple[SessionView, ...], Spend] | None = None
+        self._frozen: Known | None = None
         self._painted_at = 0.0
         self._is_dirty = True
 
@@ -117,28 +103,26 @@ class TopApp(App[None]):
         self.theme = THEME.name
         self.query_one(SessionTable).focus()
         self.run_worker(self.live.follow(self._sidecar, self._clock, self._changed), name="stream")
-        self.run_worker(self._read_summaries(), name="summary")
+        self.run_worker(self.live.follow_sums(self._sidecar, self._sums_changed), name="summary")
         self.set_interval(PAINT_SECONDS, self._paint_if_due)
+        self.set_interval(RING_SECONDS, self._ring)
 
     # -- what is shown -------------------------------------------------------------------------------
 
-    def _shown(self) -> tuple[Scene, tuple[SessionView, ...], Spend]:
-        """The time, the sessions and the sums as the screen shows them: while frozen all stand still."""
-        now, sessions, spend = self._frozen or self._known()
-        estimated = all(session.estimated for session in sessions)
-        return Scene(now=now, zone=self._zone(now), all_estimated=estimated), sessions, spend
-
-    def _known(self) -> tuple[float, tuple[SessionView, ...], Spend]:
-        """What is known now. While nothing is heard that is the last message: nobody knows what came after."""
-        heard_at = self.live.heard_at
-        now = self._clock() if self.live.is_connected or heard_at is None else heard_at
-        return now, tuple(self.live.by_id.values()), self._spend
+    def _shown(self) -> tuple[Scene, Known]:
+        """What the screen shows, and how: while frozen all stands still."""
+        known = self._frozen or self.live.known(self._clock())
+        estimated = all(session.estimated for session in known.sessions)
+        return Scene(now=known.now, zone=self._zone(known.now), all_estimated=estimated), known
 
     def _changed(self) -> None:
         """The stream said something; paint at once, unless the last time was a moment ago."""
         self._is_dirty = True
         if not 0 <= self._clock() - self._painted_at < PAINT_SECONDS:
             self.paint()
+
+    def _sums_changed(self) -> None:
+        self._is_dirty = True
 
     def _paint_if_due(self) -> None:
         if self._should_stop():
@@ -148,15 +132,18 @@ class TopApp(App[None]):
 
     def paint(self) -> None:
         """Bring every part of the screen up to date; only lines that differ are drawn."""
+        if not self.is_running:  # it is being closed: its parts go before its timers do
+            return
         now = self._clock()
         self._painted_at, self._is_dirty = now, False
-        scene, sessions, spend = self._shown()
-        folding = self.board.arrange(sessions, scene.now, now)
+        scene, known = self._shown()
+        folding = self.board.arrange(known.sessions, scene.now, now)
         shown = frame(
             self.board,
-            sessions,
+            known.sessions,
             folding,
-            spend=spend,
+            spend=known.spend,
+            incident=known.incident,
             scene=scene,
             size=(self.size.width, self.size.height),
             notice=self._notice(),
@@ -177,12 +164,13 @@ class TopApp(App[None]):
         table.styles.height = shown.table_height
         table.show_rows(self.board.rows, shown.plan, scene, self.board.index)
         if isinstance(self.screen, StoryScreen):
-            self.screen.update({session.session_id: session for session in sessions}, scene)
+            self.screen.update({session.session_id: session for session in known.sessions}, scene)
 
     def _notice(self) -> str:
         """What the headline says of the screen itself instead of the counts."""
         if self._frozen is not None:
-            return f"frozen since {units.clock(self._frozen[0], self._zone(self._frozen[0]))}, space goes on"
+            at = units.clock(self._frozen.now, self._zone(self._frozen.now))
+            return f"frozen since {at}, space goes on"
         if self.live.is_connected:
             return ""
         if self.live.heard_at is None:
@@ -190,17 +178,13 @@ class TopApp(App[None]):
         at = units.clock(self.live.heard_at, self._zone(self.live.heard_at), seconds=True)
         return f"nothing heard since {at}; see: clauditor status"
 
-    async def _read_summaries(self) -> None:
-        """Ask for the sums, again a moment after a cost changed."""
-        while True:
-            self.live.spent.clear()
-            with contextlib.suppress(ClauditorError):  # the headline says when nothing is heard
-                self._spend = spend_of(await asyncio.to_thread(self._sidecar.summary))
-                self._is_dirty = True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SUMMARY_SECONDS):
-                    await self.live.spent.wait()
-            await asyncio.sleep(SPENT_SECONDS)
+    def _ring(self) -> None:
+        """Ring for what is new; the terminal is Textual's, so what is written goes through its driver, whole."""
+        if self._bell is None or not self.live.is_complete or not self.live.is_connected:
+            return
+        sound = self._bell.ring(self.live.by_id, self._clock())
+        if sound and self._driver is not None:
+            self._driver.write(sound)
 
     # -- keys and mouse ------------------------------------------------------------------------------
 
@@ -214,9 +198,31 @@ class TopApp(App[None]):
         self.board.move(steps)
         self.paint()
 
+    def action_next(self) -> None:
+        if self.board.next_in_need():
+            self.paint()
+        else:
+            self.notify("No session needs you.", timeout=2)
+
+    def action_mute(self) -> None:
+        """Mute the selected session, or let it ask again; the sidecar keeps it, and its next snapshot shows it."""
+        session = self.board.selected
+        if session is None:
+            return
+        if session.is_muted or level(session) != "ok":
+            self.run_worker(self._mute(session), name="mute")
+        else:
+            self.notify("It asks for nothing.", timeout=2)
+
+    async def _mute(self, session: SessionView) -> None:
+        try:
+            await asyncio.to_thread(self._sidecar.mute, session.session_id, not session.is_muted)
+        except ClauditorError as error:
+            self.notify(str(error), severity="error", markup=False)
+
     def action_story(self) -> None:
         if self.board.selected is not None:
-            scene, *_ = self._shown()
+            scene, _ = self._shown()
             self.push_screen(StoryScreen(self.board.selected, scene, self._sidecar))
 
     def action_find(self) -> None:
@@ -248,14 +254,14 @@ class TopApp(App[None]):
     def action_copy(self) -> None:
         if self.board.selected is not None:
             self.copy_to_clipboard(self.board.selected.shown_id)
-            self.notify(f"Copied {self.board.selected.shown_id}", timeout=2)
+            self.notify(f"Copied {self.board.selected.shown_id}", timeout=2, markup=False)
 
     def action_freeze(self) -> None:
-        self._frozen = None if self._frozen else self._known()
+        self._frozen = None if self._frozen else self.live.known(self._clock())
         self.paint()
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen(has_signs=any(sign(view).strip() for view in self.live.by_id.values())))
+        self.push_screen(HelpScreen())
 
     def _find_line(self, *, shown: bool) -> None:
         find, footer = self.query_one("#find", Input), self.query_one("#footer", LineArea)

@@ -9,6 +9,7 @@ from clauditor.ui.views.columns import VIEWS, ViewName
 from clauditor.ui.views.find import Query, parse_query
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.table import SORTS, VIEW_SORT, Folding, SortName, fold
+from clauditor.ui.views.words import level
 
 
 class Board:
@@ -57,6 +58,22 @@ class Board:
     def select(self, index: int) -> None:
         if self.rows:
             self.selected_id = self.rows[min(max(index, 0), len(self.rows) - 1)].session_id
+
+    def next_in_need(self) -> bool:
+        """Select the next row that needs a person: those to act on come first, then those to watch, then the first
+        again. False where no row does.
+        """
+        wanted = [
+            session.session_id
+            for severity in ("act", "watch")
+            for session in self.rows
+            if level(session) == severity
+        ]
+        if not wanted:
+            return False
+        place = wanted.index(self.selected_id) + 1 if self.selected_id in wanted else 0
+        self.selected_id = wanted[place % len(wanted)]
+        return True
 
     def next_view(self) -> None:
         """The next set of columns, in the order that goes with it."""

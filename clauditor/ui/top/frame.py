@@ -13,6 +13,7 @@ from clauditor.ui.views.detail import detail, title
 from clauditor.ui.views.find import nothing_found
 from clauditor.ui.views.footer import footer
 from clauditor.ui.views.header import Spend, header
+from clauditor.ui.views.incident import Incident
 from clauditor.ui.views.screen import empty
 from clauditor.ui.views.segments import Line, clip
 from clauditor.ui.views.session import SessionView
@@ -43,13 +44,14 @@ def frame(
     spend: Spend,
     scene: Scene,
     size: tuple[int, int],
+    incident: Incident | None = None,
     notice: str = "",
     proxy_url: str | None = None,
 ) -> Frame:
     """The screen of `size` (cells, lines). With no `sessions` it says what to do."""
     width, height = size
     plan = layout(board.view, width, board.rows)
-    heads = header(sessions, spend, scene, width, notice)
+    heads = header(sessions, spend, scene, width, incident=incident, notice=notice)
     columns = [titles(plan, scene)] if sessions or notice else [(), *empty(proxy_url)]
     if sessions and board.query and not board.rows:
         columns += nothing_found(board.query)
@@ -69,7 +71,14 @@ def frame(
         table_height=rows,
         fold=_clipped(folded, width),
         pane=_clipped(pane[: room - rows], width),
-        footer=footer(width, view=board.view, sort=board.sort, is_unfolded=board.is_unfolded, found=found),
+        footer=footer(
+            width,
+            view=board.view,
+            sort=board.sort,
+            is_unfolded=board.is_unfolded,
+            is_muted=board.selected is not None and board.selected.is_muted,
+            found=found,
+        ),
     )
 
 

@@ -16,17 +16,13 @@ _FRAME_CELLS: Final = 5  # borders, blanks beside them, and the scroll bar
 
 
 class HelpScreen(ModalScreen[None]):
-    """Keys and words; any of Esc, q, ? or Enter closes it. `has_signs`: some session has a sign to explain."""
+    """Keys and words; any of Esc, q, ? or Enter closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
     ]
-
-    def __init__(self, *, has_signs: bool) -> None:
-        super().__init__()
-        self._has_signs = has_signs
 
     def compose(self) -> ComposeResult:
         yield LineArea(id="help", can_focus=True)
@@ -40,7 +36,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         width = min(self.size.width, _MAX_CELLS)
-        lines = help_lines(width - _FRAME_CELLS, has_signs=self._has_signs)
+        lines = help_lines(width - _FRAME_CELLS)
         area = self.query_one("#help", LineArea)
         area.styles.width = width
         area.styles.height = len(lines) + 2  # its border

@@ -12,6 +12,7 @@ from clauditor.config import Settings
 from clauditor.errors import ClauditorError
 from clauditor.ui.clock import local_zone, now
 from clauditor.ui.top.app import TopApp
+from clauditor.ui.top.bell import Bell
 
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
 
@@ -21,16 +22,18 @@ def run_top(
     url: str | None = None,
     *,
     proxy_url: str | None = None,
+    rings: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Show the screen until the person quits, a signal comes, or `should_stop` says so (asked 4 times a second).
 
-    `proxy_url` is named on the empty screen. Raises ClauditorError when the sidecar does not answer at
-    the start; a connection lost later heals by itself.
+    `proxy_url` is named on the empty screen; `rings`: whether the terminal tells of new signals. Raises
+    ClauditorError when the sidecar does not answer at the start; a connection lost later heals by itself.
     """
     sidecar = connect(settings, url)
     sidecar.summary()
-    app = TopApp(sidecar, clock=now, zone=local_zone, proxy_url=proxy_url, should_stop=should_stop)
+    bell = Bell(settings.alerts) if rings else None
+    app = TopApp(sidecar, clock=now, zone=local_zone, proxy_url=proxy_url, bell=bell, should_stop=should_stop)
     before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
     try:
         asyncio.run(_run(app))

@@ -92,7 +92,7 @@ class StoryScreen(Screen[None]):
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self.session.shown_id)
-        self.notify(f"Copied {self.session.shown_id}", timeout=2)
+        self.notify(f"Copied {self.session.shown_id}", timeout=2, markup=False)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#story", LineArea).scroll_relative(y=lines, animate=False)

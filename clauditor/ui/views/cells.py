@@ -15,7 +15,9 @@ from clauditor.ui.views import units, words
 from clauditor.ui.views.segments import Align, Line, Role, Segment, fit, line
 from clauditor.ui.views.session import SessionView, Window
 
-_SOON_SECONDS: Final = 60  # a countdown under a minute is worth an eye
+# The signals that a cell stands for: while one holds, the cell has its colour.
+_CONTEXT_SIGNALS: Final = ("context_pressure", "compaction_loop")
+_CACHE_SIGNALS: Final = ("cache_expiring", "cache_thrash")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +55,9 @@ def name(session: SessionView, _scene: Scene, cells: int) -> Line:
     return line(Segment(head, "dim" if faded else "strong"), Segment(rest, "dim" if faded else "plain"))
 
 
-def state_role(session: SessionView, scene: Scene) -> Role:
-    if words.asks_person(session) or session.state == "stalled":
-        return "act"
-    if session.state == "retrying" or words.is_long_quiet(session, scene.now):
-        return "watch"
+def state_role(session: SessionView, _scene: Scene) -> Role:
+    if words.level(session) != "ok" and session.verdict and session.verdict.signal in words.OF_STATE:
+        return words.urgency(session)
     if session.state in words.WORKING:
         return "good"
     return "dim" if session.state in words.FOLDED else "accent"
@@ -65,25 +65,25 @@ def state_role(session: SessionView, scene: Scene) -> Role:
 
 def why(session: SessionView, scene: Scene, cells: int) -> Line:
     """The reason; the sidecar's next step after it where both fit."""
-    reason, role = words.why(session, scene.now), words.urgency(session, scene.now)
-    step = session.verdict.next_step if session.verdict else ""
+    reason, role = words.why(session, scene.now, cells), words.urgency(session)
+    step = session.verdict.next_step.removesuffix(".") if session.verdict else ""
     if reason and step and width(reason) + 3 + width(step) <= cells:
         return line(Segment(reason, role), Segment(fit(f" · {step}", cells - width(reason)), "dim"))
     return (Segment(fit(reason, cells), role),)
 
 
 def context_role(session: SessionView, scene: Scene) -> Role:
-    full = (session.context.used_ratio or 0) >= words.FULL_RATIO
-    return "watch" if full else ordinary(session, scene)
+    return words.raised(session, *_CONTEXT_SIGNALS) or ordinary(session, scene)
 
 
 def cache_role(session: SessionView, scene: Scene) -> Role:
-    shown = words.cache_cell(session, scene.now)
-    if shown in {"cold", units.UNKNOWN}:
+    if words.cache_cell(session, scene.now) in {"cold", units.UNKNOWN}:
         return "dim"
-    left = words.cache_seconds(session, scene.now)
-    is_soon = shown != "warm" and left is not None and left < _SOON_SECONDS
-    return "watch" if is_soon else ordinary(session, scene)
+    return words.raised(session, *_CACHE_SIGNALS) or ordinary(session, scene)
+
+
+def model_role(session: SessionView, scene: Scene) -> Role:
+    return words.raised(session, "model_fallback") or ordinary(session, scene)
 
 
 def money(session: SessionView, scene: Scene, cells: int) -> Line:
@@ -93,7 +93,8 @@ def money(session: SessionView, scene: Scene, cells: int) -> Line:
         mark += "" if session.cost_complete else "≥"
         mark += "~" if session.estimated and not scene.all_estimated else ""
     text = mark + units.amount(session.cost_usd, cells - len(mark))
-    return (Segment(fit(text, cells, "right"), ordinary(session, scene)),)
+    role = words.raised(session, "cost_pace") or ordinary(session, scene)
+    return (Segment(fit(text, cells, "right"), role),)
 
 
 def trend(session: SessionView, _scene: Scene, cells: int) -> Line:
@@ -110,8 +111,7 @@ def agents(session: SessionView, _scene: Scene) -> str:
 def share(session: SessionView, _scene: Scene) -> str:
     """Its part of the five-hour window: always an estimate."""
     window = session.window("five_hour")
-    part = window.session_share if window else None
-    return units.UNKNOWN if part is None else f"~{units.percent(part)}"
+    return units.about(window.session_share if window else None)
 
 
 def of_window(window: str, read: Callable[[Window, Scene], str]) -> Read:

@@ -67,10 +67,15 @@ def _has_share(session: SessionView) -> bool:
     return window is not None and window.session_share is not None
 
 
+def _has_projection(session: SessionView) -> bool:
+    window = session.window("five_hour")
+    return window is not None and window.projected_ratio is not None
+
+
 _SIGN = Column(
     title="",
     width=2,
-    cell=text_cell(lambda s, _: words.sign(s), lambda s, scene: words.urgency(s, scene.now)),
+    cell=text_cell(lambda s, _: words.sign(s), lambda s, _: words.urgency(s)),
 )
 _SESSION = Column(title="SESSION", width=23, cell=cells.name, narrow=17, wide=44)
 _STATE = Column(title="STATE", width=9, cell=text_cell(lambda s, _: words.state_word(s), cells.state_role))
@@ -90,7 +95,11 @@ _CACHE = Column(
 )
 MONEY = Column(title="$", width=5, cell=cells.money, align="right", go=3)
 _MODEL = Column(
-    title="MODEL", width=10, cell=text_cell(lambda s, _: s.model or units.UNKNOWN), from_width=92, go=1
+    title="MODEL",
+    width=10,
+    cell=text_cell(lambda s, _: s.model or units.UNKNOWN, cells.model_role),
+    from_width=92,
+    go=1,
 )
 _SHARE = _figure("5H%", 4, cells.share, go=1, from_width=100, known=_has_share)
 
@@ -99,7 +108,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
     "attention": (
         *_HEAD,
         _figure("FOR", 5, lambda s, scene: units.duration(words.state_seconds(s, scene.now)), go=2),
-        Column(title="WHY", width=19, cell=cells.why, narrow=15, wide=_FILL, go=5),
+        Column(title="WHY", width=19, cell=cells.why, wide=_FILL, go=5),
         _CTX,
         _CACHE,
         MONEY,
@@ -153,6 +162,14 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
             go=4,
             known=lambda s: s.cache.rebuild_cost_usd is not None,
         ),
+        _figure(
+            "LOST$",
+            5,
+            lambda s, _: units.amount(s.cache.lost_cost_usd),
+            from_width=90,
+            go=1,
+            known=lambda s: s.cache.lost_cost_usd is not None,
+        ),
         Column(
             title="LAST MISS",
             width=14,
@@ -169,6 +186,14 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
             title="ACCOUNT", width=9, cell=text_cell(lambda s, _: s.account or units.UNKNOWN), wide=24, go=2
         ),
         _figure("5H", 4, cells.of_window("five_hour", lambda window, _: units.percent(window.used_ratio))),
+        _figure(
+            "AHEAD",
+            5,
+            cells.of_window("five_hour", lambda window, _: units.about(window.projected_ratio)),
+            from_width=90,
+            go=1,
+            known=_has_projection,
+        ),
         _figure(
             "RESETS",
             9,

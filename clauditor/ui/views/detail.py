@@ -1,6 +1,7 @@
-"""The pane about one session: WHY, NEXT, CTX, CACHE, COST, USED, WORK, LAST, each in a line or two.
+"""The pane about one session: WHY, NEXT, ALSO, CTX, CACHE, COST, WORK, LAST, each in a line or two.
 
-What a snapshot does not tell is left out; nothing is guessed.
+What is wrong, how sure that is and what to do are the sidecar's words. What a snapshot does not tell is left out;
+nothing is guessed.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from collections import defaultdict
 from typing import Final
 
 from clauditor.ui.views import units, words
+from clauditor.ui.views.cache import cache_words
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.recorded import missing, seen_in_part
 from clauditor.ui.views.segments import KEEP, Line, Role, Segment, clip, line, line_width, wrap
-from clauditor.ui.views.session import SessionView
+from clauditor.ui.views.session import Context, SessionView
 from clauditor.ui.views.state import since_words, state_sentence
 
 _TAG_CELLS: Final = 7
 _TREND_CELLS: Final = 8
 _SHOWN_TOOLS: Final = 6
 _SHOWN_SIGNALS: Final = 4
-_SEVERITIES: Final[dict[str, tuple[str, Role]]] = {"act": ("!!", "act"), "watch": ("!", "watch")}
+_SEVERITIES: Final[dict[str, tuple[str, Role]]] = {"act": ("!! ", "act"), "watch": ("! ", "watch")}
 _FAR_CALLS: Final = 100  # an estimate over more calls than that says nothing
-_CENT: Final = 0.005
 _MAX_TEXT_CELLS: Final = 110  # longer lines are hard to read, however wide the screen
 
 
@@ -38,16 +39,17 @@ def title(session: SessionView, width: int) -> Line:
 
 def detail(session: SessionView, scene: Scene, width: int) -> list[Line]:
     """The pane's lines without its title."""
-    texts = [*_why(session, scene), *_signals(session, scene)]
-    texts += [
-        ("NEXT", _next(session), "plain"),
-        ("CTX", _context(session), "plain"),
-        ("CACHE", _cache(session, scene), "plain"),
+    texts = [
+        ("MUTED", _muted(session, scene), "plain"),
+        *_why(session, scene),
+        *_also(session, scene),
+        ("CTX", _context(session, scene), "plain"),
+        ("CACHE", cache_words(session, scene), "plain"),
         ("COST", _cost(session), "plain"),
-        ("USED", _used(session), "plain"),
+        ("SEEN", _seen(session), "watch"),
         ("WORK", _work(session), "plain"),
         ("LAST", _last(session, scene), "plain"),
-        ("SEEN", _seen(session), "watch"),
+        ("USED", _used(session), "plain"),
     ]
     lines: list[Line] = []
     for tag, text, role in texts:
@@ -63,46 +65,53 @@ def tagged(tag: str, text: str, width: int, role: Role = "plain") -> list[Line]:
     return [line(Segment(head, "head"), *rest) for head, rest in zip(heads, wrapped, strict=False)]
 
 
+def _muted(session: SessionView, scene: Scene) -> str:
+    if not session.is_muted:
+        return ""
+    latest = units.moment(session.muted_until, scene.now, scene.zone)
+    return f"until its signals clear, at most until {latest}; m ends it"
+
+
 def _why(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:
-    """The verdict and how sure it is, then what goes on."""
-    role, verdict = words.urgency(session, scene.now), session.verdict
-    sentence = state_sentence(session, scene)
+    """The verdict, since when it holds and how sure it is, and the next step; then what goes on."""
+    verdict, role, now = session.verdict, words.urgency(session), state_sentence(session, scene)
     if verdict is None or verdict.level == "ok" or not verdict.reason:
-        return [("WHY", sentence, role)]
+        return [("NOW", now, role)]
     own = next((signal for signal in session.signals if signal.name == verdict.signal), None)
-    sure = f" ({own.evidence})" if own is not None and own.evidence else ""
-    since = "" if verdict.since == session.state_since else since_words(verdict.since, scene)
-    return [("WHY", f"{verdict.reason}{since}{sure}", role), ("", sentence, "plain")]
+    # A question waits since it was asked, which is a little longer than it is known to need an answer.
+    since = session.state_since if verdict.signal == "needs_answer" else verdict.since
+    sure = _since_and_sure(since, own.evidence if own is not None else "", scene)
+    return [
+        ("WHY", f"{verdict.reason}{sure}", role),
+        ("NEXT", verdict.next_step, "plain"),
+        ("NOW", "" if verdict.signal in words.OF_STATE else now, "plain"),
+    ]
 
 
-def _signals(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:
+def _also(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:
     """Raised signals other than the one that leads: what, since when, how sure, and what to do."""
     leading = session.verdict.signal if session.verdict else None
+    others = [signal for signal in session.signals if signal.name != leading]
     shown: list[tuple[str, str, Role]] = []
-    for signal in [signal for signal in session.signals if signal.name != leading][:_SHOWN_SIGNALS]:
-        summary = signal.summary or signal.name.replace("_", " ")
-        sure = f" ({signal.evidence})" if signal.evidence else ""
-        step = f"; {signal.next_step}" if signal.next_step else ""
+    for number, signal in enumerate(others[:_SHOWN_SIGNALS]):
         mark, role = _SEVERITIES.get(signal.severity, ("", "plain"))
-        shown.append((mark or "NOTE", f"{summary}{since_words(signal.since, scene)}{sure}{step}", role))
+        summary = signal.summary or signal.name.replace("_", " ")
+        sure = _since_and_sure(signal.since, signal.evidence, scene)
+        text = f"{mark}{summary}{sure} {signal.next_step}".rstrip()
+        shown.append(("" if number else "ALSO", text, "plain" if session.is_muted else role))
+    if len(others) > _SHOWN_SIGNALS:
+        shown.append(("", f"and {len(others) - _SHOWN_SIGNALS} more", "plain"))
     return shown
 
 
-def _next(session: SessionView) -> str:
-    if session.verdict is not None and session.verdict.next_step:
-        return session.verdict.next_step
-    match session.state, session.waiting_for:
-        case "waiting", "approval" | "question":
-            return "Answer in its terminal."
-        case "waiting", "prompt":
-            return "Send the next prompt, or let it rest."
-        case "retrying", _:
-            return "Nothing to do: the client tries again by itself."
-        case _:
-            return ""
+def _since_and_sure(since: float | None, evidence: str, scene: Scene) -> str:
+    """` Since 14:29:58, measured.`; empty where neither is known."""
+    parts = [part for part in (since_words(since, scene).strip(), evidence) if part]
+    sentence = ", ".join(parts)
+    return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
-def _context(session: SessionView) -> str:
+def _context(session: SessionView, scene: Scene) -> str:
     context = session.context
     if context.tokens is None:
         return ""
@@ -110,47 +119,33 @@ def _context(session: SessionView) -> str:
     if context.window is None:
         parts = [f"{units.tokens(context.tokens)}, window of this model unknown"]
     if context.compact_at_tokens is not None:
-        parts.append(f"compacts at {units.tokens(context.compact_at_tokens)}")
-    left = context.turns_to_compact
-    if left is not None:
-        away = "far away" if left > _FAR_CALLS else f"~{units.count(left, 'call')} away"
-        parts.append("which is now" if left <= 0 else away)
+        known = "as it did before" if context.is_learned else "estimated"
+        parts.append(f"compacts at {units.tokens(context.compact_at_tokens)} ({known})")
+        parts.append(_distance(context.compact_at_tokens - context.tokens, context.turns_to_compact))
     if context.compactions:
-        parts.append(
-            "compacted once" if context.compactions == 1 else f"compacted {context.compactions} times"
-        )
+        parts.append(_compacted(context, scene))
     trend = units.sparkline(context.history, _TREND_CELLS)
     return f"{trend} {', '.join(parts)}".lstrip()
 
 
-def _cache(session: SessionView, scene: Scene) -> str:
-    cache = session.cache
-    parts: list[str] = []
-    left = words.cache_seconds(session, scene.now)
-    if left == 0:
-        since = "" if cache.expires_at is None else f" since {units.clock(cache.expires_at, scene.zone)}"
-        parts.append(f"cold{since}")
-    elif cache.expires_at is not None:
-        parts.append(f"warm until {units.clock(cache.expires_at, scene.zone, seconds=True)}")
-    if parts and cache.ttl_seconds:
-        parts[0] += f" ({units.ago(cache.ttl_seconds)} after each use)"
-    if cache.rebuild_cost_usd and cache.rebuild_cost_usd >= _CENT:
-        parts.append(f"written anew it costs {words.cold_price(session)} more")
-    elif cache.rebuild_tokens:
-        parts.append(f"{units.tokens(cache.rebuild_tokens)} tokens to write anew")
-    if cache.hit_ratio is not None:
-        parts.append(f"{units.percent(cache.hit_ratio)} read")
-    miss = cache.last_miss
-    if miss is not None:
-        misses = cache.misses or 1
-        times = f"rebuilt {misses} times, last" if misses > 1 else "rebuilt"
-        at = f" {units.moment(miss.at, scene.now, scene.zone)}" if miss.at is not None else ""
-        worth = f", {units.tokens(miss.lost_tokens)} tokens" if miss.lost_tokens else ""
-        if miss.cost_usd is not None:
-            worth = f", {units.price(miss.cost_usd, estimated=session.estimated)}"
-        detail = f" ({miss.detail})" if miss.detail else ""
-        parts.append(f"{times}{at}{worth}: {words.cause_words(miss.cause)}{detail}")
-    return ", ".join(parts)
+def _distance(tokens: int, calls: int | None) -> str:
+    """How far the compaction is: `37k or ~4 calls away`."""
+    if tokens <= 0:
+        return "which is now"
+    near = f" or ~{units.count(calls, 'call')}" if calls and calls <= _FAR_CALLS else ""
+    return f"{units.tokens(tokens)}{near} away"
+
+
+def _compacted(context: Context, scene: Scene) -> str:
+    """`compacted 3 times, last 14:02 from 941k to 52k`."""
+    times = "once" if context.compactions == 1 else f"{context.compactions} times, last"
+    newest = context.last_compaction
+    if newest is None:
+        return f"compacted {times.removesuffix(', last')}"
+    at = "" if newest.at is None else f" {units.moment(newest.at, scene.now, scene.zone)}"
+    before = f" from {units.tokens(newest.tokens_before)}" if newest.tokens_before else ""
+    after = f" to {units.tokens(newest.tokens_after)}" if before and newest.tokens_after else ""
+    return f"compacted {times}{at}{before}{after}"
 
 
 def _cost(session: SessionView) -> str:
@@ -161,7 +156,7 @@ def _cost(session: SessionView) -> str:
     text = total + (" = " + " + ".join(parts) if len(parts) > 1 else "")
     window = session.window("five_hour")
     if window is not None and window.session_share is not None:
-        text += f"; ~{units.percent(window.session_share)} of 5h use"
+        text += f"; {units.about(window.session_share)} of 5h use"
     return text + "".join(f"; at least: {reason}" for reason in missing([session]))
 
 
@@ -178,7 +173,7 @@ def _cost_parts(session: SessionView) -> list[str]:
         f"{kind}{f'{KEEP}x{numbers[kind]}' if numbers[kind] > 1 else ''}{KEEP}{units.amount(cost)}"
         for kind, cost in sorted(costs.items(), key=lambda item: (item[0] != "main", -item[1]))
     ]
-    if parts and rest >= _CENT:
+    if parts and rest >= words.CENT:
         what = "side calls, compaction" if session.context.compactions else "side calls"
         parts.append(f"{what}{KEEP}{units.amount(rest)}")
     return parts
@@ -204,9 +199,8 @@ def _work(session: SessionView) -> str:
     parts = [units.count(number, noun) for number, noun in counts if number is not None]
     if session.failed_attempts:
         parts.append(units.count(session.failed_attempts, "failed attempt"))
-    if session.helpers:
-        busy = sum(agent.state in words.WORKING for agent in session.helpers)
-        parts.append(f"{units.count(len(session.helpers), 'agent')} ({busy} at work)")
+    if busy := sum(agent.state in words.WORKING for agent in session.helpers):
+        parts.append(f"{busy} of {units.count(len(session.helpers), 'agent')} at work")
     if session.tool_calls is not None:
         parts.append(_tools(session, session.tool_calls))
     return ", ".join(parts)

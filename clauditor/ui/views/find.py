@@ -1,4 +1,4 @@
-"""What the find line means: `state:tool project:web model:opus login` narrows the table.
+"""What the find line means: `state:tool project:web model:opus signal:loop login` narrows the table.
 
 Terms are joined by "and". A term with a known field looks there, any other one in the session's name,
 branch, id and model (also where it has a colon: labels have colons too). Case does not matter.
@@ -19,6 +19,7 @@ _FIELDS: Final[dict[str, Callable[[SessionView], tuple[str | None, ...]]]] = {
     "state": lambda session: (state_word(session), session.state, session.waiting_for),
     "project": lambda session: (session.project,),
     "model": lambda session: (session.model_served, session.model_requested),
+    "signal": lambda session: tuple(signal.name for signal in session.signals),
 }
 
 

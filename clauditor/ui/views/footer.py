@@ -11,8 +11,10 @@ from clauditor.ui.views.table import VIEW_SORT, SortName
 
 HELP: Final[tuple[tuple[str, str], ...]] = (
     ("arrows, j k", "select a session; PgUp PgDn Home End go further"),
+    ("n", "next session that needs you: act first, then watch"),
     ("Enter", "everything about it: agents, tools, calls one by one"),
-    ("/", "find: state:tool project:web model:opus or any word"),
+    ("m", "mute it until its signals clear (an hour at most), or unmute"),
+    ("/", "find by state: project: model: signal: or any word"),
     ("Esc", "end the search, show all again"),
     ("s", "sort by attention, name, cost, context, cache, limit, age"),
     ("v", "view: attention, cost, context, cache, limit"),
@@ -22,26 +24,33 @@ HELP: Final[tuple[tuple[str, str], ...]] = (
     ("q", "quit"),
 )
 LEGEND: Final[tuple[tuple[str, str], ...]] = (
+    ("!!  !", "act now, keep an eye on it"),
     ("approve", "waits for your ok; asks you: for your answer; your turn: for your next prompt"),
+    ("approve?", "as it looks; without Clauditor's hooks nobody tells"),
+    ("stuck", "no bytes arrive, or the same thing again and again"),
+    ("muted", "asks for nothing until its signals clear; m ends it"),
     ("FOR", "how long it has been in this state"),
     ("CTX", "how full its context window is"),
     ("CACHE", "warm, time left, or cold: the next call writes it anew"),
     ("TOK/S", "tokens a second, as its last finished call wrote them"),
-    ("5h  7d", "how full your plan's five-hour and seven-day windows are"),
+    ("5h  7d", "how full your plan's five-hour and seven-day windows are, and at this pace will be"),
     ("~$", "list price, for plans; $ alone: what the API bills"),
     ("recorded", "all: totals hold every call; >=: something is missing, and why"),
     ("≥  >=", "at least: a call was seen in part, broke off, or has no known price"),
 )
-_SIGNS: Final = ("!!  !", "act now, keep an eye on it")
 _WORD_CELLS: Final = 12
 # What goes where the line is too long; it is in the help, and the way out always stays.
-_LEAVING: Final = ("space", "y", "e", "v", "s", "Enter", "?", "/")
+_LEAVING: Final = ("space", "y", "e", "v", "s", "m", "Enter", "n", "?", "/")
 
 
-def footer(width: int, *, view: ViewName, sort: SortName, is_unfolded: bool, found: str) -> Line:
+def footer(
+    width: int, *, view: ViewName, sort: SortName, is_unfolded: bool, is_muted: bool, found: str
+) -> Line:
     """The keys that work here, with what they are set to where that is not the usual."""
     keys = [
+        ("n", "next"),
         ("Enter", "more"),
+        ("m", "unmute" if is_muted else "mute"),
         ("/", f"find: {found}, Esc all" if found else "find"),
         ("s", f"sort: {sort}" if sort != VIEW_SORT[view] else "sort"),
         ("v", f"view: {view}" if view != "attention" else "view"),
@@ -65,14 +74,13 @@ def _keys(keys: list[tuple[str, str]]) -> list[Segment]:
     return parts
 
 
-def help_lines(width: int, *, has_signs: bool) -> list[Line]:
-    """The help page in `width` cells: keys, then what words mean; signs only once a session has one."""
-    legend = (_SIGNS, *LEGEND) if has_signs else LEGEND
+def help_lines(width: int) -> list[Line]:
+    """The help page in `width` cells: keys, then what words mean."""
     lines = [line(Segment("KEYS", "head"))]
     for key, meaning in HELP:
         lines += _entry(key, meaning, width)
     lines += [line(), line(Segment("WORDS", "head"))]
-    for word, meaning in legend:
+    for word, meaning in LEGEND:
         lines += _entry(word, meaning, width)
     return lines
 

@@ -10,28 +10,27 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.incident import Incident, incident_words
+from clauditor.ui.views.limits import limit_lines
 from clauditor.ui.views.recorded import recorded
 from clauditor.ui.views.segments import EMPTY, Line, Role, Segment, joined, line, line_width, spread
-from clauditor.ui.views.session import SessionView, Window
+from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import float_of, map_of
 from clauditor.ui.views.table import is_resting, is_script
-from clauditor.ui.views.words import asks_person
+from clauditor.ui.views.words import level
 
 # What the headline counts, most pressing first: word for one, word for many, meaning.
 _GROUPS: Final[tuple[tuple[str, str, Role], ...]] = (
     ("asks you", "ask you", "act"),
     ("stuck", "stuck", "act"),
-    ("retrying", "retrying", "watch"),
+    ("needs you", "need you", "act"),
     ("to watch", "to watch", "watch"),
     ("your turn", "your turn", "accent"),
     ("working", "working", "good"),
+    ("muted", "muted", "dim"),
 )
-_WINDOWS: Final = {"five_hour": "5h", "seven_day": "7d"}
-_SHOWN_WINDOWS: Final = 2
-_SHOWN_ACCOUNTS: Final = 2
+_STUCK: Final = frozenset({"stalled", "tool_loop", "compaction_loop"})
 _RECENT_SECONDS: Final = 300
-# One session that retries may have a reason of its own; several at once have one in common.
-_INCIDENT_SESSIONS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +43,34 @@ class Spend:
 
 
 def header(
-    sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, notice: str = ""
+    sessions: Sequence[SessionView],
+    spend: Spend,
+    scene: Scene,
+    width: int,
+    *,
+    incident: Incident | None = None,
+    notice: str = "",
 ) -> list[Line]:
     """Up to six lines. `notice` (about the screen's own connection) stands in for the counts."""
-    lines = [*headline(sessions, spend, scene, width, notice), *_limit_lines(sessions, scene, width)]
+    lines = [
+        *headline(sessions, spend, scene, width, incident=incident, notice=notice),
+        *limit_lines(sessions, scene, width),
+    ]
     if any(session.billing == "api" for session in sessions):
         lines.append(_spend_line(spend))
     if sessions:
-        lines.append(_health_line(sessions, spend, scene, width))
+        lines.append(_health_line(sessions, spend, scene, width, has_incident=incident is not None))
     return [shown for shown in lines if shown]
 
 
 def headline(
-    sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, notice: str = ""
+    sessions: Sequence[SessionView],
+    spend: Spend,
+    scene: Scene,
+    width: int,
+    *,
+    incident: Incident | None = None,
+    notice: str = "",
 ) -> list[Line]:
     """Who needs what: one line, or two where that is too long. An incident goes before the counts, a notice
     stands for them.
@@ -69,22 +83,28 @@ def headline(
         return [spread(name, time, width)]
     groups = _groups(sessions)
     live = f"{sum(number for number, _ in groups)} live"
-    if incident := _incident(sessions, scene):
-        return [
-            spread(line(" ", Segment(incident, "act")), time, width),
-            _counts(f" {live}: ", groups, width),
-        ]
     today: Line = EMPTY
     if spend.today_usd is not None and any(session.estimated for session in sessions):
         shown = units.price(spend.today_usd, estimated=True, complete=spend.complete)
         today = line(f"today {shown}   ")
     right = (*today, *time)
+    if incident is not None:
+        counts = _counts(f" {live}: ", groups, width) or line(f" {live}")
+        beside = next((one for one in (right, time) if _fits(counts, one, width)), EMPTY)
+        return [_incident_line(incident, scene, width), spread(counts, beside, width)]
     whole = (*name, *_counts(f"{live}: ", groups)) if groups else (*name, Segment(live))
     if _fits(whole, right, width):
         return [spread(whole, right, width)]
     first = (*name, Segment(live))
     heads = spread(first, right if _fits(first, right, width) else time, width)
     return [heads, _counts(" ", groups, width)]
+
+
+def _incident_line(incident: Incident, scene: Scene, width: int) -> Line:
+    """The incident; where that is too long, without whose fault it is not."""
+    what, blame = incident_words(incident, scene)
+    whole = line(" ", Segment(f"{what} {blame}".rstrip(), "act"))
+    return whole if line_width(whole) < width else line(" ", Segment(what, "act"))
 
 
 def _fits(left: Line, right: Line, width: int) -> bool:
@@ -111,86 +131,17 @@ def _groups(sessions: Sequence[SessionView]) -> list[tuple[int, Segment]]:
 
 
 def _group(session: SessionView) -> int:
-    level = session.verdict.level if session.verdict else "ok"
-    if asks_person(session):
-        return 0
-    if session.state == "stalled" or (level == "act" and session.state != "retrying"):
-        return 1
-    if session.state == "retrying":
-        return 2
-    if level == "watch":
-        return 3
-    return 4 if session.state == "waiting" and session.waiting_for != "background" else 5
-
-
-def _incident(sessions: Sequence[SessionView], scene: Scene) -> str:
-    """One sentence when the upstream fails for several sessions at once: that is not the user's set-up."""
-    live = [session for session in sessions if not is_resting(session)]
-    failing = [
-        (session.retry.status, session.state_since)
-        for session in live
-        if session.state == "retrying" and session.retry and (session.retry.status or 0) >= 500
-    ]
-    if len(failing) < _INCIDENT_SESSIONS:
-        return ""
-    status, _ = Counter(status for status, _ in failing).most_common(1)[0]
-    since = min((since for _, since in failing if since is not None), default=None)
-    started = "" if since is None else f" since {units.clock(since, scene.zone)}"
-    return f"Anthropic answers {status} to {len(failing)} of {len(live)} sessions{started}, not your set-up"
-
-
-def _limit_lines(sessions: Sequence[SessionView], scene: Scene, width: int) -> list[Line]:
-    """Gauges of the plan's windows, the fullest account first."""
-    newest: dict[str, SessionView] = {}
-    for session in sorted(sessions, key=lambda s: s.last_activity_at or 0.0):
-        if session.billing == "plan" and session.limits:
-            newest[session.account or ""] = session
-    accounts = sorted(newest.items(), key=lambda item: -_fullest(item[1].limits))[:_SHOWN_ACCOUNTS]
-    several = len(newest) > 1
-    return [
-        _gauges(account if several else "", session.limits, scene, width) for account, session in accounts
-    ]
-
-
-def _fullest(limits: Sequence[Window]) -> float:
-    return max((window.used_ratio or 0.0 for window in limits), default=0.0)
-
-
-def _gauges(account: str, limits: Sequence[Window], scene: Scene, width: int) -> Line:
-    known = [window for window in limits if window.used_ratio is not None]
-    # The two windows everybody has come first; of others (one model's week) the fullest.
-    known.sort(
-        key=lambda window: (
-            list(_WINDOWS).index(window.name) if window.name in _WINDOWS else 9,
-            -(window.used_ratio or 0),
-        )
-    )
-    shown = known[:_SHOWN_WINDOWS]
-    if not shown:
-        return EMPTY
-    texts = []
-    for window in shown:
-        resets = (
-            f", resets {units.moment(window.resets_at, scene.now, scene.zone)}" if window.resets_at else ""
-        )
-        texts.append(
-            (
-                _WINDOWS.get(window.name, window.name.replace("_", " ")),
-                f"{units.percent(window.used_ratio)}{resets}",
-            )
-        )
-    prefix = f" {account[:12]} " if account else " "
-    words = len(prefix) + sum(len(name) + len(text) + 2 for name, text in texts) + 3 * (len(shown) - 1)
-    cells = max(4, min(24, (width - 1 - words) // len(shown)))
-    gauges: list[Line] = []
-    for window, (name, text) in zip(shown, texts, strict=True):
-        ratio = window.used_ratio or 0.0
-        role: Role = "act" if ratio >= 0.9 else "watch" if ratio >= 0.75 else "good"
-        full, rest = units.bar(ratio, cells)
-        gauges.append(
-            line(Segment(f"{name} ", "dim"), Segment(full, role), Segment(rest, "rule"), f" {text}")
-        )
-    return line(Segment(prefix, "dim"), *joined(gauges, "   "))
+    """Where the headline counts it: by its verdict, else by what it does."""
+    signal = session.verdict.signal if session.verdict else ""
+    match level(session):
+        case "act":
+            return 0 if signal == "needs_answer" else 1 if signal in _STUCK else 2
+        case "watch":
+            return 3
+        case _ if session.is_muted:
+            return 6
+        case _:
+            return 4 if session.state == "waiting" and session.waiting_for != "background" else 5
 
 
 def _spend_line(spend: Spend) -> Line:
@@ -203,7 +154,9 @@ def _spend_line(spend: Spend) -> Line:
     return line(" ", ", ".join(parts)) if parts else EMPTY
 
 
-def _health_line(sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int) -> Line:
+def _health_line(
+    sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, *, has_incident: bool
+) -> Line:
     live = [session for session in sessions if not is_resting(session)]
     recent = [
         session.ttft_seconds
@@ -212,15 +165,16 @@ def _health_line(sessions: Sequence[SessionView], spend: Spend, scene: Scene, wi
         and scene.now - (session.last_activity_at or 0.0) < _RECENT_SECONDS
     ]
     failing = sum(session.state == "retrying" for session in live)
-    words = f"{failing} of {len(live)} retrying" if failing else "Anthropic ok" if recent else ""
-    left = line(" ", Segment(words, "watch" if failing else "dim"))
-    room = width - line_width(left) - 2
+    calm = "Anthropic ok" if recent and not has_incident else ""
+    words = f"{failing} of {len(live)} retrying" if failing else calm
+    health = line(Segment(words, "watch" if failing else "dim"))
+    room = width - line_width(health) - 3
     right = (*recorded(sessions, today_complete=spend.complete, room=room), Segment(" "))
     if recent:
-        speed = Segment(f", first token {statistics.median(recent):.1f} s", "dim")
-        if line_width((*left, speed, *right)) < width:
-            left = (*left, speed)
-    return spread(left, right, width)
+        speed = line(Segment(f"first token {statistics.median(recent):.1f} s", "dim"))
+        both = joined((health, speed), ", ")
+        health = both if line_width(both) + line_width(right) + 1 < width else health
+    return spread((Segment(" "), *health), right, width)
 
 
 def spend_of(summary: Mapping[str, Any]) -> Spend:

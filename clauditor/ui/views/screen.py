@@ -9,6 +9,7 @@ from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import ViewName, layout, row, titles
 from clauditor.ui.views.detail import detail, title
 from clauditor.ui.views.header import Spend, header
+from clauditor.ui.views.incident import Incident
 from clauditor.ui.views.segments import Line, Segment, clip, line, plain
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.table import VIEW_SORT, fold, fold_line
@@ -23,11 +24,12 @@ def screen(
     width: int,
     *,
     view: ViewName = "attention",
+    incident: Incident | None = None,
     proxy_url: str | None = None,
 ) -> list[Line]:
     """Header, table, and the pane of the session that comes first."""
     width = max(width, MIN_WIDTH)
-    lines = header(sessions, spend, scene, width)
+    lines = header(sessions, spend, scene, width, incident=incident)
     if not sessions:
         return [clip(shown, width) for shown in (*lines, *empty(proxy_url))]
     folding = fold(sessions, unfold=False, sort=VIEW_SORT[view], now=scene.now)

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
+    """`reason` is a sentence, `short` the same in few cells; both are empty where the level is `ok`."""
+
     level: str
     signal: str
     reason: str
+    short: str
     next_step: str
     since: float | None
 
@@ -35,34 +38,58 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compaction:
+    """The newest one: the size in tokens before it and after."""
+
+    at: float | None
+    tokens_before: int | None
+    tokens_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
+    """`is_learned`: `compact_at_tokens` is where this session was seen to compact, not an estimate."""
+
     tokens: int | None
     window: int | None
     used_ratio: float | None
     compact_at_tokens: int | None
+    is_learned: bool
     turns_to_compact: int | None
     compactions: int
+    last_compaction: Compaction | None
     history: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miss:
+    """The newest rebuild. `expected`: a compaction or the clearing of old results explains it."""
+
     cause: str
     detail: str
     lost_tokens: int | None
     cost_usd: float | None
     at: float | None
+    agent_id: str
+    expected: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
+    """`rebuild_*`: what the next message writes anew once it is cold; `lost_*`: what rebuilds took so far.
+    `latest_expires_at` is None where all of it goes cold at once.
+    """
+
     state: str | None
     ttl_seconds: float | None
     expires_at: float | None
+    latest_expires_at: float | None
     hit_ratio: float | None
     misses: int | None
     rebuild_tokens: int | None
     rebuild_cost_usd: float | None
+    lost_tokens: int | None
+    lost_cost_usd: float | None
     last_miss: Miss | None
 
 
@@ -83,11 +110,15 @@ class ToolCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One rate-limit window of the account. `session_share` is an estimate: this session's part of it."""
+    """One rate-limit window of the account. Estimates: `projected_ratio` at its reset, `full_at` if it will be
+    full before that, `session_share` is this session's part of its use.
+    """
 
     name: str
     used_ratio: float | None
     resets_at: float | None
+    projected_ratio: float | None
+    full_at: float | None
     session_share: float | None
 
 
@@ -109,6 +140,7 @@ class Signal:
     name: str
     severity: str
     summary: str
+    short: str
     evidence: str
     since: float | None
     next_step: str
@@ -128,9 +160,11 @@ class SessionView:
     branch: str | None
     verdict: Verdict | None
     attention: float
+    muted_until: float | None
     state: str
     waiting_for: str | None
     state_since: float | None
+    state_evidence: str | None
     retry: Retry | None
     started_at: float | None
     last_activity_at: float | None
@@ -180,6 +214,11 @@ class SessionView:
     def helpers(self) -> tuple[Agent, ...]:
         """Its agents other than the main thread."""
         return tuple(agent for agent in self.agents if agent.agent_id != "main")
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the person asked it to be quiet. The sidecar says when that ends."""
+        return self.muted_until is not None
 
     def window(self, name: str) -> Window | None:
         return next((window for window in self.limits if window.name == name), None)

@@ -8,14 +8,15 @@ Everything behind this module is typed and safe to show.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from clauditor import names
 from clauditor.text import clean
 from clauditor.ui.views.session import (
     Agent,
     Cache,
+    Compaction,
     Context,
     Miss,
     Retry,
@@ -34,8 +35,6 @@ MAX_CELLS: Final = 200
 UNNAMED: Final = "unnamed"
 
 _FLOAT_LIMIT: Final = 1e15
-_MODERN_MODEL = re.compile(r"([a-z]+)-(\d{1,2})(?:-(\d{1,2}))?(?:-\d{8})?(?:-latest)?")
-_OLD_MODEL = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?-([a-z]+)(?:-\d{8})?(?:-latest)?")
 
 
 def text_of(value: Any) -> str | None:
@@ -65,26 +64,15 @@ def list_of(value: Any) -> list[Mapping[str, Any]]:
 
 
 def model_name(value: Any) -> str | None:
-    """A model id in the words people use: `claude-opus-5-5-20260901` is `opus-5.5`."""
+    """A model id in the words people use."""
     name = text_of(value)
-    if name is None:
-        return None
-    short = name.removeprefix("claude-")
-    if match := _MODERN_MODEL.fullmatch(short):
-        family, major, minor = match.groups()
-    elif match := _OLD_MODEL.fullmatch(short):
-        major, minor, family = match.groups()
-    else:
-        return short
-    return f"{family}-{major}.{minor}" if minor else f"{family}-{major}"
+    return None if name is None else names.model_name(name)
 
 
 def tool_name(value: Any) -> str | None:
-    """A tool's name for people: `mcp__jira__search` is `jira.search`."""
+    """A tool's name for people."""
     name = text_of(value)
-    if name is None or not name.startswith("mcp__"):
-        return name
-    return name.removeprefix("mcp__").replace("__", ".", 1)
+    return None if name is None else names.tool_name(name)
 
 
 def session_view(snapshot: Mapping[str, Any]) -> SessionView:
@@ -107,9 +95,11 @@ def session_view(snapshot: Mapping[str, Any]) -> SessionView:
         branch=text_of(snapshot.get("branch")),
         verdict=_verdict(snapshot.get("verdict")),
         attention=float_of(snapshot.get("attention")) or 0.0,
+        muted_until=float_of(snapshot.get("muted_until")),
         state=text_of(snapshot.get("state")) or "unknown",
         waiting_for=text_of(snapshot.get("waiting_for")),
         state_since=float_of(snapshot.get("state_since")),
+        state_evidence=text_of(snapshot.get("state_evidence")),
         retry=_retry(map_of(snapshot.get("retry"))),
         started_at=float_of(snapshot.get("started_at")),
         last_activity_at=float_of(snapshot.get("last_activity_at")),
@@ -156,6 +146,7 @@ def _verdict(value: Any) -> Verdict | None:
         level=level,
         signal=text_of(fields.get("signal")) or "",
         reason=text_of(fields.get("reason")) or "",
+        short=text_of(fields.get("short")) or "",
         next_step=text_of(fields.get("next_step")) or "",
         since=float_of(fields.get("since")),
     )
@@ -182,35 +173,63 @@ def _context(fields: Mapping[str, Any]) -> Context:
         window=int_of(fields.get("window")),
         used_ratio=float_of(fields.get("used_ratio")),
         compact_at_tokens=int_of(fields.get("compact_at_tokens")),
+        is_learned=fields.get("compact_at_learned") is True,
         turns_to_compact=int_of(fields.get("turns_to_compact")),
         compactions=int_of(fields.get("compactions")) or 0,
+        last_compaction=_compaction(map_of(fields.get("last_compaction"))),
         history=tuple(ratio for ratio in ratios if ratio is not None),
     )
 
 
-def _cache(fields: Mapping[str, Any]) -> Cache:
-    miss = map_of(fields.get("last_miss"))
-    cause = text_of(miss.get("cause"))
-    last_miss = (
-        None
-        if cause is None
-        else Miss(
-            cause=cause,
-            detail=text_of(miss.get("detail")) or "",
-            lost_tokens=int_of(miss.get("lost_tokens")),
-            cost_usd=float_of(miss.get("cost_usd")),
-            at=float_of(miss.get("at")),
-        )
+def _compaction(fields: Mapping[str, Any]) -> Compaction | None:
+    if not fields:
+        return None
+    return Compaction(
+        at=float_of(fields.get("at")),
+        tokens_before=int_of(fields.get("tokens_before")),
+        tokens_after=int_of(fields.get("tokens_after")),
     )
+
+
+def _miss(fields: Mapping[str, Any]) -> Miss | None:
+    cause = text_of(fields.get("cause"))
+    if cause is None:
+        return None
+    return Miss(
+        cause=cause,
+        detail=_changed(cause, text_of(fields.get("detail")) or ""),
+        lost_tokens=int_of(fields.get("lost_tokens")),
+        cost_usd=float_of(fields.get("cost_usd")),
+        at=float_of(fields.get("at")),
+        agent_id=text_of(fields.get("agent_id")) or "main",
+        expected=fields.get("expected") is True,
+    )
+
+
+def _changed(cause: str, detail: str) -> str:
+    """What changed, by the names people use: `+jira.search, -Read`, `opus-5.5 to sonnet-5.5`."""
+    match cause:
+        case "tools_changed":
+            return ", ".join(part[:1] + names.tool_name(part[1:]) for part in detail.split(", "))
+        case "model_changed":
+            return " to ".join(names.model_name(part) for part in detail.split(" to "))
+        case _:
+            return detail
+
+
+def _cache(fields: Mapping[str, Any]) -> Cache:
     return Cache(
         state=text_of(fields.get("state")),
         ttl_seconds=float_of(fields.get("ttl_seconds")),
         expires_at=float_of(fields.get("expires_at")),
+        latest_expires_at=float_of(fields.get("latest_expires_at")),
         hit_ratio=float_of(fields.get("hit_ratio")),
         misses=int_of(fields.get("misses")),
         rebuild_tokens=int_of(fields.get("rebuild_tokens")),
         rebuild_cost_usd=float_of(fields.get("rebuild_cost_usd")),
-        last_miss=last_miss,
+        lost_tokens=int_of(fields.get("lost_tokens")),
+        lost_cost_usd=float_of(fields.get("lost_cost_usd")),
+        last_miss=_miss(map_of(fields.get("last_miss"))),
     )
 
 
@@ -234,6 +253,8 @@ def _limits(windows: Mapping[str, Any]) -> tuple[Window, ...]:
             name=name,
             used_ratio=float_of(fields.get("used_ratio")),
             resets_at=float_of(fields.get("resets_at")),
+            projected_ratio=float_of(fields.get("projected_ratio")),
+            full_at=float_of(fields.get("full_at")),
             session_share=float_of(fields.get("session_share")),
         )
         for name, fields in seen
@@ -261,6 +282,7 @@ def _signal(fields: Mapping[str, Any]) -> Signal:
         name=text_of(fields.get("name")) or "signal",
         severity=text_of(fields.get("severity")) or "notice",
         summary=text_of(fields.get("summary")) or "",
+        short=text_of(fields.get("short")) or "",
         evidence=text_of(fields.get("evidence")) or "",
         since=float_of(fields.get("since")),
         next_step=text_of(fields.get("next_step")) or "",

@@ -57,7 +57,8 @@ def _waiting(session: SessionView, since: str) -> str:
             tools = ", ".join(_tool(tool) for tool in session.tools_running)
             if tools == "ExitPlanMode":
                 return f"Claude shows its plan and asks for your ok; waits{since}"
-            return f"Claude asks for your ok{f' to run {tools}' if tools else ''}; waits{since}"
+            asks = "asks" if session.state_evidence in {None, "measured"} else "seems to ask"
+            return f"Claude {asks} for your ok{f' to run {tools}' if tools else ''}; waits{since}"
         case "question":
             return f"Claude asks you a question; waits{since}"
         case "background":

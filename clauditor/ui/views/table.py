@@ -15,7 +15,7 @@ from clauditor.ui.views.columns import ViewName
 from clauditor.ui.views.segments import EMPTY, Line, Segment
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.units import count, price
-from clauditor.ui.views.words import FOLDED, cache_seconds
+from clauditor.ui.views.words import FOLDED, cache_seconds, level
 
 SortName = Literal["attention", "name", "cost", "context", "cache", "limit", "age"]
 SORTS: Final[tuple[SortName, ...]] = get_args(SortName)
@@ -42,14 +42,12 @@ class Folding:
 
 def is_resting(session: SessionView) -> bool:
     """Whether nothing goes on in it and nobody has to act."""
-    level = session.verdict.level if session.verdict else "ok"
-    return session.state in FOLDED and level != "act"
+    return session.state in FOLDED and level(session) != "act"
 
 
 def is_script(session: SessionView) -> bool:
     """Whether a program drives it and nobody has to act."""
-    level = session.verdict.level if session.verdict else "ok"
-    return session.scripted and level != "act"
+    return session.scripted and level(session) != "act"
 
 
 def fold(sessions: Iterable[SessionView], *, unfold: bool, sort: SortName, now: float) -> Folding:
@@ -65,7 +63,7 @@ def fold(sessions: Iterable[SessionView], *, unfold: bool, sort: SortName, now: 
 
 
 def fold_line(folding: Folding, scene: Scene) -> Line:
-    """What the folded sessions amount to: `+ 3 idle, all cold (e shows)  + 24 scripted runs, ~$0.83`."""
+    """What the folded sessions amount to: `+ 3 idle, all cold (e shows)   + 24 scripted runs, ~$0.83`."""
     parts: list[str] = []
     if folding.resting:
         parts.append("+ " + _resting_words(folding.resting, scene.now))
@@ -74,7 +72,7 @@ def fold_line(folding: Folding, scene: Scene) -> Line:
     if not parts:
         return EMPTY
     parts[0] += " (e shows)"
-    return (Segment("   " + "     ".join(parts), "dim"),)
+    return (Segment("   " + "   ".join(parts), "dim"),)
 
 
 def _resting_words(resting: Sequence[SessionView], now: float) -> str:

@@ -97,6 +97,12 @@ def percent(ratio: float | None) -> str:
     return f"{min(value, 999):.0f}%"
 
 
+def about(ratio: float | None) -> str:
+    """A share that is an estimate: `~57%`, `<1%`."""
+    shown = percent(ratio)
+    return shown if ratio is None or shown.startswith("<") else f"~{shown}"
+
+
 def amount(usd: float | None, cells: int = 5) -> str:
     """Dollars without a sign, as exact as `cells` cells allow: `14.20`, `123.4`, `1234`, `12k`."""
     if usd is None:

@@ -1,7 +1,7 @@
 """The words for what a session is doing and why it matters: STATE, WHY, CACHE, and its name.
 
-The verdict is the sidecar's: a screen repeats it and never invents one. Without a verdict WHY says what
-the snapshot itself tells, the most pressing fact first.
+Verdict, signals and attention are the sidecar's: a screen repeats them and never invents one. Of a session
+that nothing is wrong with, WHY tells the plain facts of what it does.
 """
 
 from __future__ import annotations
@@ -12,18 +12,12 @@ from typing import Final
 from clauditor.text import width
 from clauditor.ui.views.segments import Role, fit
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.units import UNKNOWN, count, duration, price
+from clauditor.ui.views.units import UNKNOWN, count, duration
 
-# From here on the context is worth a word; the sidecar's own signal is finer and comes first.
-FULL_RATIO: Final = 0.8
 # A tool may outlive the cache; in its last minutes the countdown says more than "warm".
 _COUNTDOWN_SECONDS: Final = 120
-# A rebuilt prompt cache explains the last call, not the whole day.
-_REBUILT_SECONDS: Final = 300
 # While a model writes bytes come several times a second; a pause of seconds is ordinary.
 _QUIET_SECONDS: Final = 10
-# A minute without a byte is rare even before the first one.
-_LONG_QUIET_SECONDS: Final = 60
 _MIN_LABEL_CELLS: Final = 12
 
 _WAITING: Final = {
@@ -32,6 +26,7 @@ _WAITING: Final = {
     "prompt": "your turn",
     "background": "waits",
 }
+_DIALOGS: Final = frozenset({"approval", "question"})
 _STATES: Final = {"streaming": "writing", "retrying": "retry"}
 _FAILURES: Final = {
     400: "bad request",
@@ -60,29 +55,42 @@ _CAUSES: Final = {
     "likely_server_side": "likely on the server's side",
     "unknown": "cause unknown",
 }
+CENT: Final = 0.005  # less is not worth a word
 WORKING: Final = frozenset({"thinking", "streaming", "tool"})
 FOLDED: Final = frozenset({"idle", "ended"})
 
 
+# Signals that say in other words what the state says.
+OF_STATE: Final = frozenset({"needs_answer", "stalled", "retrying"})
+
+
+def level(session: SessionView) -> str:
+    """What it asks of a person: `act`, `watch` or `ok`. One that was muted asks nothing."""
+    return session.verdict.level if session.verdict is not None and not session.is_muted else "ok"
+
+
 def sign(session: SessionView) -> str:
     """Two cells before the name: `!!` act, `! ` watch."""
-    level = session.verdict.level if session.verdict else "ok"
-    return {"act": "!!", "watch": "! "}.get(level, "  ")
+    return {"act": "!!", "watch": "! "}.get(level(session), "  ")
 
 
-def urgency(session: SessionView, now: float) -> Role:
-    """How a row is meant as a whole; its words say the same."""
-    level = session.verdict.level if session.verdict else "ok"
-    if level == "act" or asks_person(session):
-        return "act"
-    if level == "watch" or is_long_quiet(session, now):
-        return "watch"
-    return "dim" if session.state in FOLDED else "plain"
+def urgency(session: SessionView) -> Role:
+    """How a row is meant as a whole; its sign says the same."""
+    match level(session):
+        case "act":
+            return "act"
+        case "watch":
+            return "watch"
+        case _:
+            return "dim" if session.state in FOLDED or session.is_muted else "plain"
 
 
-def asks_person(session: SessionView) -> bool:
-    """Whether it cannot go on until a person answers."""
-    return session.state == "waiting" and session.waiting_for in {"approval", "question"}
+def raised(session: SessionView, *names: str) -> Role | None:
+    """How pressing the signals of these names are that hold; None where none does, or it is muted."""
+    severities = {signal.severity for signal in session.signals if signal.name in names}
+    if session.is_muted or not severities & {"act", "watch"}:
+        return None
+    return "act" if "act" in severities else "watch"
 
 
 def quiet_seconds(session: SessionView, now: float) -> float | None:
@@ -93,15 +101,12 @@ def quiet_seconds(session: SessionView, now: float) -> float | None:
     return quiet if quiet > _QUIET_SECONDS else None
 
 
-def is_long_quiet(session: SessionView, now: float) -> bool:
-    """Whether that is long enough to be worth an eye."""
-    return (quiet_seconds(session, now) or 0.0) >= _LONG_QUIET_SECONDS
-
-
 def state_word(session: SessionView) -> str:
-    """What it does now, in one word of at most nine cells where the word is ours."""
+    """What it does now, in one word of at most nine cells where the word is ours; `?` where it is a guess."""
     if session.state == "waiting":
-        return _WAITING.get(session.waiting_for or "", "waits")
+        word = _WAITING.get(session.waiting_for or "", "waits")
+        is_guess = session.waiting_for in _DIALOGS and session.state_evidence not in {None, "measured"}
+        return f"{word}?" if is_guess else word
     if session.state == "tool":
         return session.tools_running[0].name if session.tools_running else "tool"
     if session.state == "retrying" and session.retry is not None and session.retry.attempt is not None:
@@ -160,12 +165,16 @@ def cache_cell(session: SessionView, now: float) -> str:
     return duration(left)
 
 
-def why(session: SessionView, now: float) -> str:
-    """The one thing to know about it, in few words; empty when there is nothing to say."""
+def why(session: SessionView, now: float, cells: int) -> str:
+    """The one thing to know about it, in `cells` cells if it can be; empty when there is nothing to say."""
     verdict = session.verdict
-    if verdict is not None and verdict.level != "ok" and verdict.reason:
-        return verdict.reason
-    return _state_reason(session, now) or _side_reason(session, now) or _activity(session)
+    if verdict is None or verdict.level == "ok" or not (verdict.reason or verdict.short):
+        return _state_reason(session, now) or _activity(session)
+    muted = "muted: " if session.is_muted else ""
+    sentence = muted + verdict.reason.removesuffix(".")
+    return (
+        sentence if verdict.reason and width(sentence) <= cells else muted + (verdict.short or verdict.reason)
+    )
 
 
 def _state_reason(session: SessionView, now: float) -> str:
@@ -183,35 +192,8 @@ def _state_reason(session: SessionView, now: float) -> str:
             return "background work"
         case "retrying", _:
             return failure_words(session.retry.status if session.retry else None)
-        case "stalled", _:
-            return "no bytes arrive"
         case _:
             return ""
-
-
-def _side_reason(session: SessionView, now: float) -> str:
-    """Trouble beside what it does: the wrong model, a raised signal, a full context, a cold cache."""
-    asked, served = session.model_requested, session.model_served
-    if asked and served and asked != served:
-        families = served.partition("-")[0], asked.partition("-")[0]
-        same = families[0] == families[1]
-        return f"{served}, asked {asked}" if same else f"{families[0]}, asked {families[1]}"
-    raised = next((signal for signal in session.signals if signal.summary), None)
-    if raised is not None:
-        return raised.summary
-    if (session.context.used_ratio or 0) >= FULL_RATIO:
-        return compaction_words(session) or "context nearly full"
-    miss = session.cache.last_miss
-    if (
-        miss is not None
-        and miss.at is not None
-        and now - miss.at < _REBUILT_SECONDS
-        and miss.cause != "cold_start"
-    ):
-        return f"cache: {cause_words(miss.cause)}"
-    if session.state == "waiting" and cache_cell(session, now) == "cold":
-        return "cache cold" + (f": +{cold_price(session)}" if session.cache.rebuild_cost_usd else "")
-    return ""
 
 
 def _activity(session: SessionView) -> str:
@@ -229,19 +211,6 @@ def _activity(session: SessionView) -> str:
     if session.state in FOLDED:
         return session.stop_reason or ""
     return f"call {session.turns}" if session.turns and session.state != "waiting" else ""
-
-
-def compaction_words(session: SessionView) -> str:
-    """How far the client's own compaction is: `compacts ~4 calls`; empty when unknown."""
-    left = session.context.turns_to_compact
-    if left is None:
-        return ""
-    return "compacts now" if left <= 0 else f"compacts ~{count(left, 'call')}"
-
-
-def cold_price(session: SessionView) -> str:
-    """What writing the cache anew would cost."""
-    return price(session.cache.rebuild_cost_usd, estimated=session.estimated)
 
 
 def name_cells(session: SessionView, cells: int) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from datetime import UTC
 import pytest
 from textual.geometry import Region
 
+from clauditor.alerts.rules import AlertRules
+from clauditor.ui.top.bell import Bell
 from clauditor.ui.top.lines import LineArea
 from clauditor.ui.top.story import StoryScreen
 from clauditor.ui.top.table import SessionTable
@@ -19,6 +21,7 @@ from ui.hostile import HOSTILE, is_harmless
 from ui.stage import Stage, staged
 
 WEBSHOP, INFRA, ORDERS = "5f0c2a11-aaaa", "77aa0b32-bbbb", "0be1d7c4-cccc"
+DOCS, ETL, MOBILE = "e21f9a00-dddd", "c40b88d1-eeee", "9c3d51e8-ffff"
 
 
 async def filled(stage: Stage) -> None:
@@ -152,11 +155,102 @@ async def test_help_names_every_key_that_is_bound() -> None:
         await filled(stage)
         await stage.press("question_mark")
         await stage.shows("KEYS")
-        for key in ("arrows, j k", "Enter", "/", "Esc", "s ", "v ", "e ", "y ", "space", "q "):
+        for key in ("arrows, j k", "n ", "Enter", "m ", "/", "Esc", "s ", "v ", "e ", "y ", "space", "q "):
             assert f" {key}" in stage.text()
         await stage.press("q")
         await stage.hides("KEYS")
         assert stage.app.is_running
+
+
+async def test_n_goes_to_the_next_that_needs_you_what_to_act_on_first() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        await stage.press("end")
+        assert stage.app.board.selected_id == MOBILE
+        seen = []
+        for _ in range(7):
+            await stage.press("n")
+            seen.append(stage.app.board.selected_id)
+        assert seen == [WEBSHOP, INFRA, ORDERS, DOCS, ETL, MOBILE, WEBSHOP]
+
+
+async def test_n_says_so_where_nobody_needs_you() -> None:
+    async with staged() as stage:
+        stage.sidecar.say(*afternoon.first_release(), full=True)
+        await stage.shows("rewrite README")
+        await stage.press("down", "n")
+        await stage.shows("No session needs you.")
+        assert stage.app.board.selected_id == stage.rows()[1]
+
+
+async def test_m_mutes_and_unmutes_and_the_row_says_so_in_a_word() -> None:
+    async with staged(100, 30) as stage:
+        await filled(stage)
+        await stage.press("m")
+        await stage.until(lambda: stage.sidecar.muted == [(WEBSHOP, True)], "the sidecar was told")
+        (shot, *_) = afternoon.with_signals()
+        stage.sidecar.say(shot | {"muted_until": stage.clock.now + 3600, "attention": 100})
+        await stage.shows("muted: needs your ok")
+        await stage.shows("m unmute")
+        assert "2 stuck, 3 to watch, 1 muted" in stage.text()
+        assert "asks you" not in stage.text().split("\n")[0]
+        assert " MUTED until its signals clear" in stage.text()
+        await stage.press("m")
+        await stage.until(lambda: stage.sidecar.muted[1:] == [(WEBSHOP, False)], "and told again")
+
+
+async def test_m_asks_nothing_where_there_is_nothing_to_mute() -> None:
+    async with staged() as stage:
+        stage.sidecar.say(*afternoon.first_release(), full=True)
+        await stage.shows("rewrite README")
+        await stage.press("m")
+        await stage.shows("It asks for nothing.")
+        assert stage.sidecar.muted == []
+
+
+async def test_a_mute_that_fails_says_why() -> None:
+    async with staged() as stage:
+        await filled(stage)
+        stage.sidecar.refusal = "There is no session [like] that."
+        await stage.press("m")
+        await stage.shows("There is no session [like] that.")
+        assert stage.app.is_running
+
+
+async def test_an_incident_heads_the_screen_until_the_sidecar_ends_it() -> None:
+    async with staged() as stage:
+        stage.sidecar.incident = afternoon.INCIDENT
+        await filled(stage)
+        await stage.shows("Anthropic answers 529 to 4 of 6 sessions since 14:29 (not your set-up)")
+        stage.sidecar.incident = None
+        stage.sidecar.say(afternoon.snapshot(ORDERS, label="well again"))
+        await stage.shows("well again")
+        await stage.hides("Anthropic answers")
+
+
+async def test_the_screen_rings_once_for_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(bell=Bell(AlertRules())) as stage:
+        driver = stage.app._driver
+        assert driver is not None
+        written: list[str] = []
+        monkeypatch.setattr(driver, "write", written.append)
+
+        def rings() -> list[str]:
+            return [text for text in written if "\x07" in text]
+
+        await filled(stage)
+        await stage.pilot.pause(1.2)  # it has looked at what there is
+        assert rings() == []
+        stage.clock.now += 1
+        shots = {shot["session_id"]: shot for shot in afternoon.with_signals()}
+        loop = {"verdict": shots[ORDERS]["verdict"], "signals": shots[ORDERS]["signals"]}
+        stage.sidecar.say(shots[DOCS] | loop | {"project": "docs\x1b]9;no\x07"})
+        await stage.until(rings, "a bell")
+        said = "Bash (alembic): 6 times the same call with the same result."
+        step = "Press Esc in its terminal and tell it what to do instead."
+        assert rings() == [f"\x1b]9;Clauditor: docs: {said} {step}\x07\x07"]
+        await stage.pilot.pause(1.2)
+        assert len(rings()) == 1
 
 
 async def test_lost_connection_is_said_and_healed() -> None:
@@ -214,7 +308,7 @@ async def test_a_search_without_a_hit_says_so_in_the_table() -> None:
         await stage.shows("infra drift check")
         await stage.press("slash", *"foo:bar")
         await stage.shows(" nothing matches foo:bar; Esc shows all")
-        await stage.shows(" foo: is unknown; there are state: project: model:")
+        await stage.shows(" foo: is unknown; there are state: project: model: signal:")
         await stage.press("escape")
         await stage.shows("infra drift check")
         assert "nothing matches" not in stage.text()
@@ -232,16 +326,8 @@ async def test_help_of_a_small_screen_is_whole_and_scrolls() -> None:
         assert "select a session; PgUp PgDn Home End go" in stage.text()
         assert "j k scroll, Esc closes" in stage.text()
         assert "has no known price" not in stage.text()
-        await stage.press(*"jjjjjjjjjjjjjjjjjjjj")
+        await stage.press(*"j" * 30)
         await stage.shows("has no known price")
-        assert "act now" not in stage.text()
-
-
-async def test_help_explains_signs_once_there_are_some() -> None:
-    async with staged(80, 40) as stage:
-        await filled(stage)
-        await stage.press("question_mark")
-        await stage.shows("act now, keep an eye on it")
 
 
 async def test_without_sessions_the_screen_says_what_to_do() -> None:

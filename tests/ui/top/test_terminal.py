@@ -122,9 +122,32 @@ def test_hostile_labels_do_nothing_to_the_terminal(terminal: Terminal, tmp_path:
         assert all(is_harmless(line) for line in shown.split("\n"))
         assert "owned" not in terminal.tmux("display-message", "-p", "#{pane_title}")
         # Wide characters and marks have not pushed the columns out of line.
-        rows = [line for line in shown.split("\n") if "your turn" in line and "cache cold" in line]
+        rows = [line for line in shown.split("\n") if "your turn" in line and "answer complete" in line]
         assert len(rows) == len(HOSTILE)
         assert len({cells(line[: line.index("your turn")]) for line in rows}) == 1
+
+
+def test_a_new_signal_reaches_the_terminal_as_one_whole_notification(
+    terminal: Terminal, api: PretendApi, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    terminal.start(command(tmp_path, api), 80, 24)
+    terminal.tmux("pipe-pane", f"cat > {raw}")
+    terminal.shows("push tokens")
+    loop = afternoon.signal("tool_loop", "act", "Bash: 6 times the same.", "loop", "Press Esc.")
+    deadline, number = time.monotonic() + DEADLINE_SECONDS, 0
+    # What is there when the screen first looks is not new; one of these comes after that.
+    while not raw.exists() or b"\x1b]9;" not in raw.read_bytes():
+        assert time.monotonic() < deadline, "never rang"
+        number += 1
+        api.say(afternoon.snapshot(f"new {number}", project="fresh", **afternoon.judged(loop)))
+        time.sleep(0.2)
+    terminal.press("q")
+    terminal.shows("left$")
+    notified = [part.partition(b"\x07") for part in raw.read_bytes().split(b"\x1b]9;")[1:]]
+    assert len(notified) == 1
+    assert notified[0][0].startswith(b"Clauditor: ")
+    assert notified[0][2].startswith(b"\x07")
 
 
 def test_a_signal_ends_the_screen_and_gives_the_terminal_back(

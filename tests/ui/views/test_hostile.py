@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clauditor.alerts.rules import AlertRules
 from clauditor.text import width as cells
+from clauditor.ui.top.bell import Bell
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import VIEWS
 from clauditor.ui.views.header import Spend, spend_of
+from clauditor.ui.views.incident import incident_of
 from clauditor.ui.views.listing import session_list
 from clauditor.ui.views.screen import plain_text, screen
 from clauditor.ui.views.snapshot import session_view
@@ -41,9 +44,12 @@ def poisoned(value: Any, poison: str) -> Any:
             return value
 
 
-def everything(shots: list[Any], turns: Any, width: int) -> str:
+def everything(shots: list[Any], turns: Any, width: int, totals: Any = None) -> str:
     sessions = [session_view(shot) for shot in shots]
-    text = "".join(plain_text(screen(sessions, Spend(), SCENE, width, view=view)) for view in VIEWS)
+    told = incident_of(totals)
+    text = "".join(
+        plain_text(screen(sessions, Spend(), SCENE, width, view=view, incident=told)) for view in VIEWS
+    )
     text += plain_text(session_list(sessions, SCENE, width))
     calls = Calls(turns=turn_views(turns), side_calls=side_calls({"side_calls_by_name": turns}))
     for session in sessions:
@@ -53,8 +59,9 @@ def everything(shots: list[Any], turns: Any, width: int) -> str:
 
 @pytest.mark.parametrize("poison", HOSTILE)
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_hostile_strings_never_reach_a_line(poison: str, width: int) -> None:
-    shots = poisoned(afternoon.with_signals()[:6], poison)
+@pytest.mark.parametrize("muted_until", [None, afternoon.NOW + 60])
+def test_hostile_strings_never_reach_a_line(poison: str, width: int, muted_until: float | None) -> None:
+    shots = [shot | {"muted_until": muted_until} for shot in poisoned(afternoon.with_signals()[:6], poison)]
     # States decide which sentences are said: keep them, so that every one is tried.
     for shot, kept in zip(shots, afternoon.with_signals(), strict=False):
         shot["state"], shot["waiting_for"], shot["verdict"]["level"] = (
@@ -86,23 +93,40 @@ _INNER = (
     "running",
     "by_name",
     "level",
+    "reason",
+    "short",
+    "severity",
+    "summary",
+    "since",
+    "expected",
+    "projected_ratio",
+    "full_at",
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     fields=st.dictionaries(
         st.sampled_from(_KEYS),
         _JSON | st.dictionaries(st.sampled_from(_INNER), _JSON, max_size=4),
         max_size=12,
     ),
+    window=st.dictionaries(st.sampled_from(_INNER), _JSON, max_size=4),
+    totals=_JSON
+    | st.fixed_dictionaries({"incident": st.fixed_dictionaries(dict.fromkeys(afternoon.INCIDENT, _JSON))}),
     turns=_JSON,
     width=st.integers(min_value=40, max_value=220),
 )
-def test_any_json_makes_a_screen(fields: dict[str, Any], turns: Any, width: int) -> None:
-    shot = afternoon.snapshot("x") | fields
-    text = everything([shot], [turns, {"attempts": turns, "tools": turns}], width)
+def test_any_json_makes_a_screen(
+    fields: dict[str, Any], window: dict[str, Any], totals: Any, turns: Any, width: int
+) -> None:
+    shot = afternoon.with_signals()[0] | {"limits": {"five_hour": window}} | fields
+    text = everything([shot], [turns, {"attempts": turns, "tools": turns}], width, totals)
     assert all(is_harmless(line) and cells(line) <= width for line in text.split("\n"))
+    bell = Bell(AlertRules())
+    bell.ring({}, afternoon.NOW)
+    sound = bell.ring({"x": session_view(shot)}, afternoon.NOW + 60)
+    assert is_harmless(sound.replace("\x1b]9;", "").replace("\x07", ""))
 
 
 def test_spend_of_nonsense_is_unknown() -> None:

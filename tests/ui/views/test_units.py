@@ -61,6 +61,11 @@ def test_percent_never_rounds_away_the_ends(ratio: float | None, text: str) -> N
     assert units.percent(ratio) == text
 
 
+@pytest.mark.parametrize(("ratio", "text"), [(None, "-"), (0.57, "~57%"), (0.004, "<1%"), (1.4, "~140%")])
+def test_an_estimated_share_says_so_once(ratio: float | None, text: str) -> None:
+    assert units.about(ratio) == text
+
+
 @pytest.mark.parametrize(
     ("usd", "cells", "text"),
     [

@@ -10,10 +10,13 @@ import pytest
 from clauditor.text import width
 from clauditor.ui.views import cells, words
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.segments import plain
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import model_name, session_view, tool_name
 from clauditor.ui.views.state import state_sentence
-from ui.afternoon import NOW, SONNET, agent, cache, context, running, snapshot, tools, verdict
+from ui.afternoon import NOW, agent, cache, judged, running, signal, snapshot, tools, verdict
+
+SCENE = Scene(now=NOW, zone=UTC)
 
 
 def view(**fields: Any) -> SessionView:
@@ -34,6 +37,8 @@ def view(**fields: Any) -> SessionView:
             "shows you its plan",
         ),
         ({"waiting_for": "question"}, "asks you", "asks a question"),
+        ({"waiting_for": "approval", "state_evidence": "derived"}, "approve?", "needs your ok"),
+        ({"waiting_for": "background", "state_evidence": "derived"}, "waits", "background work"),
         ({"waiting_for": "prompt"}, "your turn", "answer complete"),
         ({"waiting_for": "prompt", "stop_reason": "max_tokens"}, "your turn", "stopped: max_tokens"),
         ({"waiting_for": "background"}, "waits", "background work"),
@@ -58,7 +63,7 @@ def view(**fields: Any) -> SessionView:
         ({"state": "retrying", "retry": {"attempt": 2, "status": 200}}, "retry 2", "answer broke off"),
         ({"state": "retrying", "retry": {"attempt": 2, "status": None}}, "retry 2", "connection broke"),
         ({"state": "retrying", "retry": None}, "retry", "connection broke"),
-        ({"state": "stalled"}, "stalled", "no bytes arrive"),
+        ({"state": "stalled"}, "stalled", "call 12"),
         ({"state": "idle"}, "idle", "end_turn"),
         ({"state": "ended", "stop_reason": None}, "ended", ""),
         ({"state": "something new"}, "something new", "call 12"),
@@ -67,55 +72,60 @@ def view(**fields: Any) -> SessionView:
 def test_state_and_why(fields: dict[str, Any], state: str, why: str) -> None:
     session = view(**fields)
     assert words.state_word(session) == state
-    assert words.why(session, NOW) == why
+    assert words.why(session, NOW, 19) == why
+
+
+LOOP = signal("tool_loop", "act", "Bash: 6 times the same call.", "loop: same call x6", "Press Esc.")
+FULL = signal("context_pressure", "watch", "It compacts soon.", "compacts ~4 calls", "/compact")
+NOTE = signal("unobserved", "notice", "2 calls passed unseen.", "2 calls not seen", "Nothing to do.")
+MUTED = {"muted_until": NOW + 600}
 
 
 @pytest.mark.parametrize(
-    ("fields", "why"),
+    ("fields", "room", "why"),
     [
-        ({"verdict": verdict("act", "loop: same call x6")}, "loop: same call x6"),
-        ({"verdict": verdict("ok", "all is well")}, "answer complete"),
-        ({"model": {"requested": "claude-opus-5-5", "served": SONNET}}, "sonnet, asked opus"),
-        (
-            {"model": {"requested": "claude-opus-5-5", "served": "claude-opus-5-1"}},
-            "opus-5.1, asked opus-5.5",
-        ),
-        ({"signals": [{"name": "x", "summary": "from a signal"}]}, "from a signal"),
-        ({"context": context(0.93, left=4)}, "compacts ~4 calls"),
-        ({"context": context(0.93, left=1)}, "compacts ~1 call"),
-        ({"context": context(0.98, left=0)}, "compacts now"),
-        ({"context": context(0.93)}, "context nearly full"),
-        ({"cache": cache(NOW - 1)}, "cache cold"),
-        ({"cache": cache(NOW - 1, rebuild_cost_usd=2.264)}, "cache cold: +~$2.26"),
-        (
-            {"cache": cache(NOW + 9, last_miss={"cause": "tools_changed", "at": NOW - 60})},
-            "cache: tools changed",
-        ),
-        ({"cache": cache(NOW + 9, last_miss={"cause": "cold_start", "at": NOW - 60})}, "answer complete"),
-        ({"agents": [agent(), agent("a", "Explore", state="tool")]}, "1 agent at work"),
+        (judged(LOOP), 19, "loop: same call x6"),
+        (judged(LOOP), 27, "Bash: 6 times the same call"),
+        (judged(LOOP), 40, "Bash: 6 times the same call · Press Esc"),
+        (judged(LOOP) | MUTED, 26, "muted: loop: same call x6"),
+        (judged(LOOP) | MUTED, 40, "muted: Bash: 6 times the same call"),
+        ({"verdict": verdict("ok", "all is well")}, 60, "answer complete"),
+        ({"verdict": None, "signals": [NOTE]}, 60, "answer complete"),
+        ({"agents": [agent(), agent("a", "Explore", state="tool")]}, 19, "1 agent at work"),
+        # What the sidecar says nothing about is no reason, whatever the numbers are.
+        ({"cache": cache(NOW - 1, rebuild_cost_usd=9.0)}, 60, "answer complete"),
+        ({"model": {"requested": "claude-opus-5-5", "served": "claude-sonnet-5-5"}}, 60, "answer complete"),
     ],
 )
-def test_why_says_the_most_pressing_thing(fields: dict[str, Any], why: str) -> None:
-    assert words.why(view(**fields), NOW) == why
+def test_why_is_the_sidecars_reason_as_long_as_the_cells_allow(
+    fields: dict[str, Any], room: int, why: str
+) -> None:
+    assert plain(cells.why(view(**fields), SCENE, room)) == why
 
 
 @pytest.mark.parametrize(
-    ("state", "quiet", "role"),
+    ("fields", "role"),
     [
-        ("streaming", 59, "plain"),
-        ("streaming", 60, "watch"),
-        ("thinking", 60, "watch"),
-        ("tool", 600, "plain"),
-        ("waiting", 600, "plain"),
+        ({"state": "streaming", "last_activity_at": NOW - 174}, "plain"),
+        ({"state": "stalled"}, "plain"),
+        ({"waiting_for": "approval"}, "plain"),
+        ({"state": "idle"}, "dim"),
+        (judged(LOOP), "act"),
+        (judged(FULL), "watch"),
+        (judged(LOOP) | MUTED, "dim"),
     ],
 )
-def test_a_minute_without_a_byte_is_worth_an_eye_but_no_sign(state: str, quiet: float, role: str) -> None:
-    session = view(state=state, last_activity_at=NOW - quiet)
-    scene = Scene(now=NOW, zone=UTC)
-    assert words.urgency(session, NOW) == role
-    assert cells.why(session, scene, 19)[0].role == role
-    assert (cells.state_role(session, scene) == "watch") == (role == "watch")
-    assert words.sign(session) == "  "
+def test_a_row_is_as_urgent_as_its_verdict_and_no_more(fields: dict[str, Any], role: str) -> None:
+    session = view(**fields)
+    assert words.urgency(session) == role
+    assert words.sign(session) == {"act": "!!", "watch": "! "}.get(role, "  ")
+
+
+def test_a_cell_has_the_colour_of_its_signal_only_while_that_holds() -> None:
+    pressed, calm = view(**judged(FULL)), view(context={"tokens": 990_000, "used_ratio": 0.99})
+    assert (cells.context_role(pressed, SCENE), cells.cache_role(pressed, SCENE)) == ("watch", "plain")
+    assert cells.context_role(calm, SCENE) == "plain"
+    assert cells.context_role(view(**judged(FULL) | MUTED), SCENE) == "plain"
 
 
 @pytest.mark.parametrize(
@@ -133,10 +143,14 @@ def test_a_minute_without_a_byte_is_worth_an_eye_but_no_sign(state: str, quiet: 
             {"state": "streaming", "state_since": NOW - 200, "last_activity_at": NOW - 1},
             "writes its answer since 14:28:48; the call before ran at 61 tokens/s",
         ),
+        (
+            {"waiting_for": "approval", "state_evidence": "derived", "state_since": NOW - 130},
+            "Claude seems to ask for your ok; waits since 14:29:58",
+        ),
     ],
 )
 def test_the_pane_says_since_when_no_byte_came(fields: dict[str, Any], sentence: str) -> None:
-    assert state_sentence(view(**fields), Scene(now=NOW, zone=UTC)) == sentence
+    assert state_sentence(view(**fields), SCENE) == sentence
 
 
 @pytest.mark.parametrize(
