@@ -79,6 +79,14 @@ def test_fast_mode_of_an_older_model_comes_from_the_overlay() -> None:
     assert cost(usage, "claude-opus-4-6", BOOK, AT).usd == pytest.approx(33.0)
 
 
+def test_each_model_run_has_a_long_prompt_price_of_its_own() -> None:
+    runs = (Usage(input=60_000, output=100), Usage(input=60_000, output=100))
+    assert cost(
+        Usage(input=120_000, output=200, runs=runs), "claude-haiku-5-5", BOOK, AT
+    ).usd == pytest.approx(0.0121)
+    assert cost(Usage(input=120_000, output=200), "claude-haiku-5-5", BOOK, AT).usd == pytest.approx(0.0605)
+
+
 def test_an_unknown_model_is_unpriced_not_guessed() -> None:
     unpriced = cost(Usage(input=5), "claude-unheard-of-9", BOOK, AT)
     assert unpriced.usd is None

@@ -21,9 +21,11 @@ DEFAULT: Final = "top"
 GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Every day": {
         "top": ("clauditor.cli.view:top", "All sessions, live: which one needs you, and why (the default)."),
+        "next": ("clauditor.cli.next:next_", "Go to the session that needs you most (tmux)."),
         "run": ("clauditor.cli.run:run", "Start a client that is watched; no file is changed."),
         "sessions": ("clauditor.cli.view:sessions", "List sessions, live and past."),
         "show": ("clauditor.cli.view:show", "Everything about one session."),
+        "spend": ("clauditor.cli.spend:spend", "What was spent, by day, project, branch or model."),
     },
     "Set-up": {
         "up": ("clauditor.cli.stack:up", "Start the proxy and the sidecar."),
@@ -33,9 +35,18 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "More": {
         "env": ("clauditor.cli.run:env", "Print the variables that send a client through the proxy."),
+        "postmortem": (
+            "clauditor.cli.report:postmortem",
+            "What went wrong in a session, what it wasted, how to go on.",
+        ),
+        "statusline": ("clauditor.cli.statusline:statusline", "What Claude Code's status line runs."),
+        "alert-test": ("clauditor.cli.alerts:alert_test", "Ring once, each way you have set up."),
     },
 }
-HIDDEN: Final = {"serve": ("clauditor.cli.stack:serve", "Run the sidecar in the foreground.")}
+HIDDEN: Final = {
+    "serve": ("clauditor.cli.stack:serve", "Run the sidecar in the foreground."),
+    "hook": ("clauditor.cli.hook:hook", "What Claude Code's hooks run."),
+}
 COMMANDS: Final = {name: entry for group in (*GROUPS.values(), HIDDEN) for name, entry in group.items()}
 
 

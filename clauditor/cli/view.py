@@ -21,19 +21,24 @@ if TYPE_CHECKING:
     from clauditor.ui.views.session import SessionView
 
 SCHEMA_VERSION = 1
+# As the API knows them; repeated, because its modules take a while to load.
+STATES = ("thinking", "streaming", "tool", "waiting", "retrying", "stalled", "idle", "ended")
+LEVELS = ("ok", "watch", "act")
+SORTS = ("activity", "cost", "context", "started")
 
-_url_option = click.option("--url", metavar="URL", help="Another sidecar.  [default: the one that runs here]")
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+url_option = click.option("--url", metavar="URL", help="Another sidecar.  [default: the one that runs here]")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @settings_options("token_file")
-@_url_option
+@url_option
 @click.option(
     "--once", is_flag=True, help="Print the screen once, as plain text (also where there is no terminal)."
 )
-@_json_option
-def top(settings: Settings, url: str | None, once: bool, as_json: bool) -> None:
+@json_option
+@click.option("--no-bell", is_flag=True, help="Do not ring for new signals.")
+def top(settings: Settings, url: str | None, once: bool, as_json: bool, no_bell: bool) -> None:
     """All sessions, live: which one needs you, and why.
 
     `?` on the screen explains its keys and words.
@@ -41,42 +46,56 @@ def top(settings: Settings, url: str | None, once: bool, as_json: bool) -> None:
     if not (once or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
         from clauditor.ui.top.run import run_top
 
-        run_top(settings, url, proxy_url=_proxy_url(settings, url))
+        run_top(settings, url, proxy_url=_proxy_url(settings, url), rings=not no_bell)
         return
-    sidecar = _listing_client(settings, url)
+    sidecar = listing_client(settings, url)
     summary = sidecar.summary()
     live = _live_sessions(sidecar)
     if as_json:
-        _print_json({"schema_version": SCHEMA_VERSION, "sessions": live})
+        print_json({"schema_version": SCHEMA_VERSION, "sessions": live})
         return
     from clauditor.ui.views.header import spend_of
+    from clauditor.ui.views.incident import incident_of
     from clauditor.ui.views.screen import screen
     from clauditor.ui.views.snapshot import session_view
 
     views = [session_view(shot) for shot in live]
     proxy_url = _proxy_url(settings, url)
-    _print_lines(screen(views, spend_of(summary), _scene(views), _width(), proxy_url=proxy_url))
+    print_lines(
+        screen(
+            views,
+            spend_of(summary),
+            _scene(views),
+            terminal_width(),
+            proxy_url=proxy_url,
+            incident=incident_of(summary.get("live")),
+        )
+    )
 
 
 @click.command()
 @settings_options("token_file")
-@_url_option
+@url_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Active in the last so many days.")
 @click.option(
     "--search", metavar="TEXT", help="Found in label, project, branch or model, or the id begins with it."
 )
-@_json_option
-def sessions(
-    settings: Settings, url: str | None, limit: int, days: int | None, search: str | None, as_json: bool
-) -> None:
-    """List sessions, live and past, newest activity first."""
+@click.option("--project", metavar="NAME", help="Only of this project.")
+@click.option("--model", metavar="TEXT", help="Only where the model's id has this in it: opus.")
+@click.option("--state", type=click.Choice(STATES), help="Only in this state.")
+@click.option("--verdict", type=click.Choice(LEVELS), help="Only where this was the worst there ever was.")
+@click.option("--signal", metavar="NAME", help="Only where this signal holds or ever held: tool_loop.")
+@click.option(
+    "--sort", type=click.Choice(SORTS), help="What comes first: the most of this.  [default: activity]"
+)
+@json_option
+def sessions(settings: Settings, url: str | None, as_json: bool, **asked: Any) -> None:
+    """List sessions, live and past, newest activity first unless `--sort` says otherwise."""
     # Asked as it is: the answer also tells when the past could not be read.
-    answer = _listing_client(settings, url).ask(
-        "/api/v1/sessions", {"limit": limit, "days": days, "search": search}
-    )
+    answer = listing_client(settings, url).ask("/api/v1/sessions", asked)
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     from clauditor.ui.views.listing import session_list
     from clauditor.ui.views.snapshot import session_view, text_of
@@ -88,23 +107,23 @@ def sessions(
         click.echo("No session found.")
         return
     scene = _scene(views)
-    _print_lines(session_list(views, scene, _width()))
+    print_lines(session_list(views, scene, terminal_width()))
 
 
 @click.command()
 @settings_options("token_file")
-@_url_option
+@url_option
 @click.argument("session_id", metavar="ID")
-@_json_option
+@json_option
 def show(settings: Settings, url: str | None, session_id: str, as_json: bool) -> None:
     """Everything about one session: its agents, its tools, its calls one by one.
 
     ID is a session's id or its beginning, at least four characters.
     """
-    sidecar = _listing_client(settings, url)
+    sidecar = listing_client(settings, url)
     about = sidecar.session(session_id)
     if as_json:
-        _print_json(about)
+        print_json(about)
         return
     from clauditor.ui.views.snapshot import session_view
     from clauditor.ui.views.timeline import session_lines
@@ -118,10 +137,10 @@ def show(settings: Settings, url: str | None, session_id: str, as_json: bool) ->
     else:
         calls = Calls(turns=turn_views(turns), side_calls=side_calls(about))
     scene = _scene([session])
-    _print_lines(session_lines(session, calls, scene, _width()))
+    print_lines(session_lines(session, calls, scene, terminal_width()))
 
 
-def _listing_client(settings: Settings, url: str | None) -> SidecarClient:
+def listing_client(settings: Settings, url: str | None) -> SidecarClient:
     """A client that waits for a sidecar that is being restarted."""
     from clauditor.client import RESTART_SECONDS, connect
 
@@ -163,16 +182,16 @@ def _scene(views: Sequence[SessionView]) -> Scene:
     return Scene(now=at, zone=local_zone(at), all_estimated=all(view.estimated for view in views))
 
 
-def _width() -> int:
+def terminal_width() -> int:
     """The terminal's width (COLUMNS counts); 80 where there is none."""
     return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
-def _print_lines(lines: Sequence[Line]) -> None:
+def print_lines(lines: Sequence[Line]) -> None:
     from clauditor.ui.views.screen import plain_text
 
     click.echo(plain_text(lines), nl=False)
 
 
-def _print_json(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=True))

@@ -10,9 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
+import click
 import pytest
 
+from clauditor.cli.spend import spend
+from clauditor.cli.view import LEVELS, SORTS, STATES, sessions
+from clauditor.edge.endpoints import SESSIONS, SPEND
 from ui import afternoon
 from ui.pretend_api import TOKEN, PretendApi, pretend_api
 
@@ -66,6 +71,28 @@ def test_sessions_hands_its_options_to_the_api(cli: Cli, api: PretendApi) -> Non
     assert done.stdout.startswith("ID       LAST")
     assert "5f0c2a11" in done.stdout
     assert api.requests == ["/api/v1/sessions?limit=7&days=3&search=web+shop"]
+
+
+def test_sessions_hands_every_filter_to_the_api(cli: Cli, api: PretendApi) -> None:
+    asked = {
+        "project": "webshop", "model": "opus", "state": "idle", "verdict": "act", "signal": "tool_loop", "sort": "cost",
+    }  # fmt: skip
+    options = [word for name, value in asked.items() for word in (f"--{name}", value)]
+    assert cli("sessions", "--url", api.url, *options).returncode == 0
+    (request,) = api.requests
+    assert dict(parse_qsl(urlsplit(request).query)) == asked | {"limit": "50"}
+
+
+def test_the_words_of_options_are_those_of_the_api() -> None:
+    words = {parameter.name: parameter.choices for parameter in SESSIONS.parameters}
+    assert (words["state"], words["verdict"], words["sort"]) == (STATES, LEVELS, SORTS)
+    assert {parameter.name for parameter in spend.params} >= {
+        parameter.name for parameter in SPEND.parameters
+    }
+    (by,) = (parameter for parameter in spend.params if parameter.name == "by")
+    assert isinstance(by.type, click.Choice)
+    assert tuple(by.type.choices) == SPEND.parameters[0].choices
+    assert {parameter.name for parameter in sessions.params} >= set(words)
 
 
 def test_sessions_json_has_a_schema_version(cli: Cli, api: PretendApi) -> None:
@@ -133,7 +160,11 @@ def test_a_sidecar_that_hangs_costs_a_listing_seconds_and_is_one_sentence(cli: C
 
 
 @pytest.mark.parametrize(
-    "wrong", [["sessions", "--limit", "0"], ["sessions", "--days", "x"], ["show"], ["top", "--bogus"]]
+    "wrong",
+    [
+        *(["sessions", "--limit", "0"], ["sessions", "--days", "x"], ["sessions", "--sort", "size"]),
+        *(["sessions", "--verdict", "bad"], ["show"], ["top", "--bogus"]),
+    ],
 )
 def test_wrong_options_exit_2(cli: Cli, wrong: list[str]) -> None:
     assert cli(*wrong).returncode == 2
@@ -161,12 +192,12 @@ def test_once_waits_for_a_sidecar_that_is_being_restarted(cli: Cli, api: Pretend
     assert "webshop" in done[0].stdout
 
 
-@pytest.mark.parametrize("command", ["sessions", "show"])
+@pytest.mark.parametrize("command", ["sessions", "show", "spend"])
 def test_plain_commands_load_no_screen(command: str) -> None:
     code = (
         "import sys, clauditor.cli as cli;"
         f"cli.cli.main(['{command}', '--help'], standalone_mode=False);"
-        "import clauditor.ui.views.screen, clauditor.ui.views.timeline, clauditor.ui.views.listing;"
+        "import clauditor.ui.views.screen, clauditor.ui.views.timeline, clauditor.ui.views.listing, clauditor.ui.views.spend;"
         "bad = [name for name in ('textual', 'rich', 'httpx', 'grpc', 'starlette') if name in sys.modules];"
         "sys.exit(' '.join(bad) or 0)"
     )
