@@ -1,6 +1,6 @@
 """Are the verdicts right? A hundred simulated sessions a seed, twenty of them sick, and who said what of them.
 
-    python bench/verdicts.py [--seeds 1-10] [--jobs 1] [--write]     (about half a minute a seed)
+    python bench/verdicts.py [--seeds 1-10] [--jobs 1] [--list] [--write]     (about half a minute a seed)
 
 Seeds 1 to 10 are there to find faults and to choose thresholds by. Seeds 11 to 20 were first run when the signals
 were frozen in a commit. `--write` puts the results of either ten into `docs/verdicts.md`. Ends with 1 if a planted
@@ -37,9 +37,11 @@ MOST_FALSE: Final = 2
 RULES: Final = ("signals", "model")
 
 
-def cases(seed: int) -> list[Case]:
-    """Every session of a seed."""
-    return [case for machine in machines(seed) for case in judge(play(machine))]
+def cases(seed: int) -> tuple[list[Case], float]:
+    """Every session of a seed, and the seconds of one core that it took."""
+    began = time.process_time()
+    found = [case for machine in machines(seed) for case in judge(play(machine))]
+    return found, time.process_time() - began
 
 
 def digest(package: str) -> str:
@@ -48,7 +50,7 @@ def digest(package: str) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def report(seeds: Sequence[int], scores: Sequence[Score], seconds: float) -> str:
+def report(seeds: Sequence[int], scores: Sequence[Score], seconds: Sequence[float]) -> str:
     """The results in Markdown."""
     whole = Score(cases=tuple(case for score in scores for case in score.cases))
     calls, lengths = [case.calls for case in whole.cases], [case.seconds / 60 for case in whole.cases]
@@ -56,7 +58,8 @@ def report(seeds: Sequence[int], scores: Sequence[Score], seconds: float) -> str
     head = (
         f"{datetime.now(UTC):%Y-%m-%d}, seeds {seeds[0]} to {seeds[-1]}: {len(whole.cases):,} sessions of"
         f" {min(calls)} to {max(calls)} calls (median {statistics.median(calls):.0f}) and {min(lengths):.0f} to"
-        f" {max(lengths):.0f} minutes (median {statistics.median(lengths):.0f}), played in {seconds:.0f} s."
+        f" {max(lengths):.0f} minutes (median {statistics.median(lengths):.0f}); a seed took"
+        f" {statistics.median(seconds):.0f} s of one core, at most {max(seconds):.0f} s."
     )
     result = (
         f"**Found {len(whole.found)} of {len(whole.sick)} planted; false alarms in {len(whole.false)} of"
@@ -110,14 +113,23 @@ def _listed(seeds: Sequence[int], scores: Sequence[Score]) -> Iterable[str]:
                 )
 
 
-def write(part: str, results: str) -> None:
+def listing(seed: int, found: Sequence[Case]) -> Iterable[str]:
+    """A line for each session: its worst verdict, when it was reached, by which signal, and what was planted."""
+    for case in sorted(found, key=lambda case: case.number):
+        told = f"{case.worst} by {case.leading} after {case.worst_at:.0f} s" if case.leading else case.worst
+        after = "missed" if case.found_after is None else f"found after {case.found_after:.0f} s"
+        planted = f"; {case.trouble}: {case.planted} {after}" if case.is_sick else ""
+        yield f"seed {seed} session {case.number} ({', '.join(case.near_misses)}): {told}{planted}"
+
+
+def write(part: str, results: str, page: Path = PAGE) -> None:
     """Puts results into their place in the page."""
     begins, ends = f"<!-- {part}: written by bench/verdicts.py -->", f"<!-- end of {part} -->"
-    head, found, rest = PAGE.read_text(encoding="utf-8").partition(begins)
+    head, found, rest = page.read_text(encoding="utf-8").partition(begins)
     if not found:
-        raise SystemExit(f"{PAGE.name} has no place for what was {part}")
+        raise SystemExit(f"{page.name} has no place for what was {part}")
     tail = rest.partition(ends)[2]
-    PAGE.write_text(f"{head}{begins}\n{results}\n{ends}{tail}", encoding="utf-8")
+    page.write_text(f"{head}{begins}\n{results}\n{ends}{tail}", encoding="utf-8")
 
 
 def _seeds(text: str) -> range:
@@ -129,14 +141,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=_seeds, default=range(1, 11), help="as 3, or 1-10")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--list", action="store_true", help="say of every session how it went")
     parser.add_argument("--write", action="store_true", help="into docs/verdicts.md; of 1-10 or 11-20 only")
     told = parser.parse_args()
     if told.write and told.seeds not in PARTS:
         parser.error("--write takes seeds 1-10 or 11-20")
-    began = time.perf_counter()
     with ProcessPoolExecutor(max_workers=told.jobs) as pool:
-        scores = [Score(cases=tuple(found)) for found in pool.map(cases, told.seeds)]
-    results = report(told.seeds, scores, time.perf_counter() - began)
+        played = list(pool.map(cases, told.seeds))
+    scores = [Score(cases=tuple(found)) for found, _ in played]
+    results = report(told.seeds, scores, [seconds for _, seconds in played])
+    if told.list:
+        for seed, score in zip(told.seeds, scores, strict=True):
+            print("\n".join(listing(seed, score.cases)))
     print(results)
     if told.write:
         write(PARTS[told.seeds], results)

@@ -34,12 +34,22 @@ class WindowRecord:
     risen_usd: float = 0.0
 
     @property
+    def _first(self) -> tuple[float, float]:
+        """The oldest sample of the last hour."""
+        newest = (self.at, self.window.used_ratio or 0.0)
+        return next((one for one in self.samples if self.at - one[0] <= PACE_SECONDS), newest)
+
+    @property
+    def pace_seconds(self) -> float:
+        """Over how much of the last hour the pace is measured."""
+        return self.at - self._first[0]
+
+    @property
     def pace(self) -> float | None:
         """Ratio a second over the last hour; None from under 15 minutes, or when nothing rose."""
-        first = next((one for one in self.samples if self.at - one[0] <= PACE_SECONDS), None)
-        if first is None or self.window.used_ratio is None or self.at - first[0] < MIN_PACE_SECONDS:
+        if self.window.used_ratio is None or self.pace_seconds < MIN_PACE_SECONDS:
             return None
-        return max(0.0, self.window.used_ratio - first[1]) / (self.at - first[0])
+        return max(0.0, self.window.used_ratio - self._first[1]) / self.pace_seconds
 
     @property
     def projected_ratio(self) -> float | None:

@@ -1,7 +1,8 @@
 """rate_limit: a window of the plan is nearly used, or will be before it resets, and this session uses it now.
 
 Readings come with every answer; the projection goes on at the pace of the last hour, is made from no less than 15
-minutes, and reaches no further than five hours: nobody works through the night as through the last hour. Token buckets of API keys refill all the time and raise nothing.
+minutes, and reaches five times as far as it was measured: nobody works through the night as through the last hour,
+and where many sessions begin at once, the first minutes are no pace. Token buckets of API keys refill all the time and raise nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from clauditor.text import clean
 
 _NAMES: Final = {"five_hour": "5h", "seven_day": "7d"}
 _OVERAGE: Final = "overage"
-_HORIZON_SECONDS: Final = 18_000.0
+_REACH: Final = 5.0
 
 
 def check(session: Session, world: World) -> Finding | None:
@@ -71,7 +72,8 @@ def _judge(session: Session, record: WindowRecord, world: World) -> Finding | No
             short=f"{name} limit {used:.0%}",
             next_step="Slow down, or move large work behind the reset.",
         )
-    if record.full_at is not None and world.now < record.full_at <= world.now + _HORIZON_SECONDS:
+    reach = _REACH * record.pace_seconds
+    if record.full_at is not None and world.now < record.full_at <= record.at + reach:
         return Finding(
             severity="watch",
             evidence="derived",

@@ -33,6 +33,7 @@ _SELECT_CALLS: Final = (
     f" {_words('speed', 'geography', 'service_tier')} FROM calls c"
 )
 _SELECT_TOOLS: Final = f"SELECT c.*, {_words('agent', 'name')} FROM tool_calls c"  # noqa: S608
+_SIDE_NAME: Final = "CASE c.kind WHEN 1 THEN n.name ELSE 'compaction' END AS name"
 _KEY_OF: Final = "(SELECT key FROM sessions WHERE session_id = ?)"
 
 
@@ -74,19 +75,29 @@ class Calls:
     def side_calls(self, session_id: str) -> list[dict[str, Any]]:
         """What the session spent beside its turns, by name: side calls, and compactions as `compaction`."""
         sums = ", ".join(f"coalesce(sum(c.{name}), 0) AS {name}" for name in COUNTED)
+        beside = (
+            f"FROM calls c LEFT JOIN names n ON n.key = c.name WHERE c.session = {_KEY_OF} AND c.kind > 0"
+        )
         with reading(self._source) as db:
             rows = db.execute(
-                f"SELECT CASE c.kind WHEN 1 THEN n.name ELSE 'compaction' END AS name, count(*) AS calls, {sums},"  # noqa: S608
-                " sum(c.cost_usd) AS cost_usd, min(c.complete) AS complete"
-                " FROM calls c LEFT JOIN names n ON n.key = c.name"
-                f" WHERE c.session = {_KEY_OF} AND c.kind > 0 GROUP BY 1 ORDER BY calls DESC, 1",
+                f"SELECT {_SIDE_NAME}, count(*) AS calls, {sums}, sum(c.cost_usd) AS cost_usd,"  # noqa: S608
+                f" min(c.complete) AS complete {beside} GROUP BY 1 ORDER BY calls DESC, 1",
                 (session_id,),
             ).fetchall()
+            packed = db.execute(
+                f"SELECT {_SIDE_NAME}, c.extra {beside} AND c.extra IS NOT NULL",  # noqa: S608
+                (session_id,),
+            ).fetchall()
+        extra = [(row["name"], usage) for row in packed for _, usage in extra_usage(row["extra"])]
         return [
             {
                 "name": row["name"],
                 "calls": row["calls"],
-                "tokens": {name: row[name] for name in COUNTED},
+                "tokens": {
+                    count: row[count]
+                    + sum(getattr(usage, count) for name, usage in extra if name == row["name"])
+                    for count in COUNTED
+                },
                 "cost_usd": row["cost_usd"],
                 "cost_complete": bool(row["complete"]),
             }

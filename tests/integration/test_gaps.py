@@ -168,7 +168,7 @@ def test_what_passed_while_the_sidecar_was_dead_is_a_gap_exactly_and_once(
     assert len(away) > 20
     assert len(here) > 20
     assert set(away) <= set(found.gaps)
-    assert not set(here) & set(found.gaps)
+    assert set(here) & set(found.gaps) == set()
     sizes = {r.session_id: r.request_bytes + r.response_bytes for r in records}
     assert {name: found.gaps[name][0][1:] for name in away} == {
         name: ("missed", sizes[name]) for name in away
@@ -194,8 +194,9 @@ def test_what_a_stopped_sidecar_did_not_get_is_a_gap_exactly_and_once(
         time.sleep(2.0)
     records, found = accounted(vendor, stack, seconds=10)
     assert len([r for r in records if r.started_at > stopped_at and r.ended_at < back_at]) > 20
-    here = {r.session_id for r in records if r.ended_at < stopped_at or r.started_at > back_at + 0.5}
-    assert not here & set(found.gaps)
+    here = {r.session_id for r in records if r.ended_at < stopped_at - 1 or r.started_at > back_at + 1}
+    assert len(here) > 20
+    assert here & set(found.gaps) == set()
 
 
 def test_a_call_under_way_at_a_restart_is_one_gap_also_when_its_line_comes(

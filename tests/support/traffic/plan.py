@@ -106,8 +106,6 @@ class _Dealer:
         self._chance = chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self._left, self._number = count, 0
         self._answers = Deck(ANSWERS, chance)
-        # `side_calls_by_name` leaves out what an advisor or a compaction run adds: only turns get such answers.
-        self._beside_turns = Deck([shape for shape in ANSWERS if not shape.reply.iterations], chance)
         self._usual = Deck([shape for shape in ANSWERS if shape.usd is None and shape.is_priced], chance)
         self._troubles: list[Trouble] = []
         self._accepted, self._encoded = Deck(ACCEPTED, chance), Deck(ENCODED, chance)
@@ -186,8 +184,7 @@ class _Dealer:
             trouble = self._trouble(kind)
             if trouble is not None:
                 return self._troubled(trouble)
-        answers = self._answers if kind in TURNS else self._beside_turns
-        return (self._answered(self._rolled(answers.deal()), is_streamed=self._is_streamed(kind)),)
+        return (self._answered(self._rolled(self._answers.deal()), is_streamed=self._is_streamed(kind)),)
 
     def _trouble(self, kind: str) -> Trouble | None:
         """The next one, if there is room for its failures and it suits the call."""

@@ -39,7 +39,7 @@ _PLACES: Final = (
     "auth",
     "ml",
 )
-_TOGETHER: Final = 10  # sessions of one person's machine
+_TOGETHER: Final = (1, 2, 3, 5, 8, 12)  # sessions of one person's machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class Plan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """One person's sessions: one sidecar, one account. `used_ratio` is what of its five hours is used at first,
-    `elsewhere_ratio` what is used of them every hour at another place (another machine, the web page).
+    `elsewhere_ratio` what an hour at another place uses of them (another machine, the web page).
     """
 
     seed: int
@@ -231,7 +231,10 @@ def machines(seed: int, *, sessions: int = SESSIONS, sick: int = SICK) -> list[M
     others = [plan for plan in plans if plan not in alone]
     chance.shuffle(others)
     groups = [[plan] for plan in alone]
-    groups += [others[start : start + _TOGETHER] for start in range(0, len(others), _TOGETHER)]
+    while others:
+        together = chance.choice(_TOGETHER)
+        groups.append(others[:together])
+        others = others[together:]
     return [_machine(seed * 100 + number, group, chance) for number, group in enumerate(groups)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -87,10 +88,11 @@ def play(machine: Machine) -> Played:
 
 
 async def _elsewhere(stage: Stage, ratio: float) -> None:
-    """The account is used at another place as well."""
-    while True:
+    """The account is used at another place as well, for half of each hour."""
+    for minute in itertools.count():
         await stage.wait(60)
-        stage.windows._five_hour += ratio / 60
+        if minute // 30 % 2:
+            stage.windows._five_hour += ratio / 60
 
 
 async def _live(p: Player) -> None:
