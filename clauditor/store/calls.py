@@ -80,12 +80,12 @@ class Calls:
         )
         with reading(self._source) as db:
             rows = db.execute(
-                f"SELECT {_SIDE_NAME}, count(*) AS calls, {sums}, sum(c.cost_usd) AS cost_usd,"  # noqa: S608
+                f"SELECT {_SIDE_NAME}, count(*) AS calls, {sums}, sum(c.cost_usd) AS cost_usd,"
                 f" min(c.complete) AS complete {beside} GROUP BY 1 ORDER BY calls DESC, 1",
                 (session_id,),
             ).fetchall()
             packed = db.execute(
-                f"SELECT {_SIDE_NAME}, c.extra {beside} AND c.extra IS NOT NULL",  # noqa: S608
+                f"SELECT {_SIDE_NAME}, c.extra {beside} AND c.extra IS NOT NULL",
                 (session_id,),
             ).fetchall()
         extra = [(row["name"], usage) for row in packed for _, usage in extra_usage(row["extra"])]
