@@ -32,7 +32,7 @@ EARLIER_SECONDS: Final = (
     30.0  # how long exchanges of earlier daemons are remembered: their lines come at once
 )
 SINCE_MARGIN_SECONDS: Final = 60.0
-_TURN_LINES: Final = 64  # joined, and their gaps told, before others may run
+_TURN_LINES: Final = 64  # read before others may run
 
 _LINE_START: Final = b'{"agent_id":'  # Envoy writes the keys in order; inside a string the quote is escaped
 _CLIENT_FLAGS: Final = frozenset({"DC", "DPE", "DR"})
@@ -117,12 +117,14 @@ class AccessLog:
             self._joining.take_up(*await asyncio.to_thread(self._earlier, self._since))
             self._earlier = None
         while raw_lines := await asyncio.to_thread(self._read, self._undecided()):
-            for start in range(0, len(raw_lines), _TURN_LINES):
-                self._join(raw_lines[start : start + _TURN_LINES])
-                await asyncio.sleep(0)
-        self._tell_lost_files()
+            for number, raw in enumerate(raw_lines):
+                if (line := self._read_line(raw)) is not None:
+                    await self._tell(self._joining.logged(line))
+                if number % _TURN_LINES == 0:
+                    await asyncio.sleep(0)
+        await self._tell(self._lost_files())
         self._ran += seconds
-        self._settle(self._joining.pass_time(self._ran))
+        await self._tell(self._joining.pass_time(self._ran))
         if self._ran >= EARLIER_SECONDS:
             self._joining.forget_known()
 
@@ -136,17 +138,18 @@ class AccessLog:
             self._tidy(undecided)
         return lines
 
-    def _join(self, raw_lines: Sequence[RawLine]) -> None:
-        for raw in raw_lines:
-            if (line := self._read_line(raw)) is not None:
-                self._settle(self._joining.logged(line))
+    async def _tell(self, said: Sequence[Ended[Exchange] | Gap]) -> None:
+        """A gap may begin a session: after an absence there are thousands, and the copies of now must not wait."""
+        for each in said:
+            self._settle([each])
+            await asyncio.sleep(0)
 
-    def _tell_lost_files(self) -> None:
+    def _lost_files(self) -> list[Gap]:
         """Lines that nobody will read: how many is not known."""
-        while self._lost_files_told < self._file.counters.lost_files:
-            self._lost_files_told += 1
-            gap = Gap(exchange_id="", session_id="", agent_id=MAIN_AGENT, reason="log_lost", unseen_bytes=0)
-            self._settle([gap])
+        count = self._file.counters.lost_files - self._lost_files_told
+        self._lost_files_told += count
+        gap = Gap(exchange_id="", session_id="", agent_id=MAIN_AGENT, reason="log_lost", unseen_bytes=0)
+        return [gap] * count
 
     def _read_line(self, raw: RawLine) -> Line | None:
         """A call of the Messages API; None for any other line, which is counted."""

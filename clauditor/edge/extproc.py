@@ -206,11 +206,13 @@ class ExtProc:
                 self._tell(exchange.response_trailers(at=at))
             self._tell(_broken_by(by, event) for event in exchange.closed(at=at))
             if exchange.is_watched and exchange.partial:
+                reason = exchange.partial[0]
+                exchange.partial.clear()  # told once, also if the line ended it before its last message came
                 self._publish_gap(
                     exchange.session_id or "",
                     MAIN_AGENT,
                     exchange.exchange_id,
-                    exchange.partial[0],
+                    reason,
                     exchange.request_bytes + exchange.response_bytes,
                 )
         except Exception:

@@ -76,10 +76,9 @@ class _File:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        found = os.fstat(descriptor)
-        self.inode = found.st_ino
+        self.inode = os.fstat(descriptor).st_ino
         self.offset = 0
-        self.old_bytes = found.st_size
+        self.old_bytes = 0  # how much of it was there when the log was opened
         self._looked_at = -1  # its size when no whole line was found
         self._is_inside_line = False
 
@@ -149,11 +148,13 @@ class LogFile:
     def open(self, position: Position | None) -> None:
         """Go on at a position; what it does not name is read from its beginning."""
         self._find()
+        for file in self._files:
+            file.old_bytes = file.size
         places = position.files if position is not None else []
         for place in places:
-            file = next((file for file in self._files if file.is_at(place)), None)
-            if file is not None:
-                file.offset = place.offset
+            found = next((file for file in self._files if file.is_at(place)), None)
+            if found is not None:
+                found.offset = place.offset
             elif place is places[-1]:  # the one before it had been read
                 log.warning("the access log is not where it was: what was not read is lost")
                 self.counters.lost_files += 1

@@ -30,6 +30,7 @@ from clauditor.proxy.upstream import Upstream
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization")
 NEVER: Final = "0s"
+MAX_ID: Final = 128  # characters, as in wire.identity
 
 CONTAINER: Final = ProxyConfig(
     host="0.0.0.0",  # noqa: S104 - inside the container; compose publishes it on the host's loopback only
@@ -166,8 +167,9 @@ def _access_log(config: ProxyConfig) -> Json:
                     "bytes_received": "%BYTES_RECEIVED%",
                     "bytes_sent": "%BYTES_SENT%",
                     "duration_ms": "%DURATION%",
-                    "session_id": "%REQ(X-CLAUDE-CODE-SESSION-ID):64%",
-                    "agent_id": "%REQ(X-CLAUDE-CODE-AGENT-ID):64%",
+                    # One more than an id may have: what was cut is none, and no other session's either.
+                    "session_id": f"%REQ(X-CLAUDE-CODE-SESSION-ID):{MAX_ID + 1}%",
+                    "agent_id": f"%REQ(X-CLAUDE-CODE-AGENT-ID):{MAX_ID + 1}%",
                 }
             },
         },

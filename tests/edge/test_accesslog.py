@@ -213,6 +213,20 @@ def test_an_envoy_that_does_not_open_its_log_anew_is_asked_again_and_read_meanwh
     assert (log.asked, file.counters.rotations) == (2, 1)
 
 
+def test_only_what_was_there_at_the_opening_is_old(log: Log) -> None:
+    log.write(line(1))
+    file = log.reader()
+    log.write(line(2))
+    log.path.replace(log.previous)
+    log.write(line(3))  # a new file, first seen with something in it
+    found = [raw for _ in range(2) for raw in file.read()]
+    assert [(raw.data + b"\n", raw.is_old) for raw in found] == [
+        (line(1), True),
+        (line(2), False),
+        (line(3), False),
+    ]
+
+
 def test_a_link_in_place_of_the_log_is_not_followed(log: Log, tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(line(1))
     log.path.symlink_to(tmp_path / "other")

@@ -301,6 +301,23 @@ def test_who_broke_a_stream_off_is_told_within_three_seconds_with_what_was_count
     assert stack.sessions()["broken"]["failed_attempts"] == 1
 
 
+def test_a_stream_that_a_killed_envoy_took_along_ends_and_is_not_held_against_anybody(
+    pair: tuple[Simulator, RunningStack],
+) -> None:
+    vendor, stack = pair
+    vendor.script("taken", Reply(steps=LONG))
+    asking = threading.Thread(target=ask, args=(stack.proxy_url, "taken"))
+    asking.start()
+    stack.session_when("taken", lambda shot: shot["state"] == "streaming")
+    os.kill(int(stack.status["proxy"]["pid"]), signal.SIGKILL)
+    asking.join(20)
+    until(lambda: "taken" in books(stack).calls, "the end of the call")
+    found = books(stack)
+    assert (found.calls, found.gaps) == ({"taken": ["proxy"]}, {})  # its line died with Envoy
+    shot = stack.sessions()["taken"]
+    assert (shot["failed_attempts"], shot["cost_complete"]) == (0, False)
+
+
 def test_a_request_that_its_client_did_not_finish_is_no_gap(pair: tuple[Simulator, RunningStack]) -> None:
     _, stack = pair
     host, port = stack.proxy_url.removeprefix("http://").split(":")

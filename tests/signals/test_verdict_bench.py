@@ -93,8 +93,8 @@ def test_the_results_go_to_their_place_in_the_page(score: Score, tmp_path: Path)
     assert page.startswith("# Are the verdicts right?")
 
 
-def test_a_hundred_sessions_have_every_trouble_within_three_seeds_and_every_near_miss_in_one() -> None:
-    seeds = [[plan for machine in machines(seed) for plan in machine.plans] for seed in (1, 2, 3)]
+def test_a_hundred_sessions_have_every_trouble_within_two_seeds_and_every_near_miss_in_one() -> None:
+    seeds = [[plan for machine in machines(seed) for plan in machine.plans] for seed in (1, 2)]
     for plans in seeds:
         assert (len(plans), sum(plan.trouble is not None for plan in plans)) == (100, 20)
         assert {name for plan in plans for name in plan.near_misses} == set(NEAR_MISSES)

@@ -1,6 +1,6 @@
 """Which sessions a seed has: who works how, what of a real week happens to each, and which of them are sick.
 
-Dealing goes round decks, so that every trouble and every near miss comes up within a few seeds.
+Near misses are dealt round a deck; troubles go round from seed to seed, so that each comes up equally often.
 """
 
 from __future__ import annotations
@@ -167,11 +167,9 @@ class _Dealer:
     chance: random.Random
     number: int = 0
     near_misses: Deck[str] = field(init=False)
-    troubles: Deck[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.near_misses = Deck(list(NEAR_MISSES), self.chance)
-        self.troubles = Deck(list(TROUBLES), self.chance)
 
     def healthy(self) -> Plan:
         first = self.near_misses.deal()
@@ -179,8 +177,7 @@ class _Dealer:
         more = self.chance.sample(plain, self.chance.choice((0, 1, 1, 2)))
         return self._plan(NEAR_MISSES[first], near_misses=(first, *more))
 
-    def sick(self) -> Plan:
-        trouble = self.troubles.deal()
+    def sick(self, trouble: str) -> Plan:
         plain = [name for name, needs in NEAR_MISSES.items() if needs == Needs() and name not in _EMPTIES]
         return self._plan(TROUBLES[trouble], near_misses=(self.chance.choice(plain),), trouble=trouble)
 
@@ -226,7 +223,9 @@ def machines(seed: int, *, sessions: int = SESSIONS, sick: int = SICK) -> list[M
     """The people of one seed, and their sessions."""
     chance = dice(seed, "week")
     dealer = _Dealer(chance=chance)
-    plans = [dealer.sick() for _ in range(sick)] + [dealer.healthy() for _ in range(sessions - sick)]
+    names = list(TROUBLES)
+    plans = [dealer.sick(names[(seed * sick + number) % len(names)]) for number in range(sick)]
+    plans += [dealer.healthy() for _ in range(sessions - sick)]
     alone = [plan for plan in plans if plan.trouble is not None and TROUBLES[plan.trouble].alone]
     others = [plan for plan in plans if plan not in alone]
     chance.shuffle(others)

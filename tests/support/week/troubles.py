@@ -33,11 +33,11 @@ async def stalled_in_stream(p: Player) -> None:
         Text("It begins"), Pause(p.dice.uniform(160, 290)), Text("and goes on."),
         first_token_seconds=2.0, tokens_per_second=None,
     )  # fmt: skip
+    before = p.reply(replace(read(p), done=stops))
     if p.dice.random() < 0.3:
-        start = job(p, p.reply(replace(read(p), done=stops)), silent)
-        await go(p, p.reply(start), p.says(200))
+        await go(p, p.reply(job(p, before, silent)), p.says(200))
     else:
-        await go(p, p.reply(replace(read(p), done=stops)), silent)
+        await go(p, before, silent)
 
 
 async def stalled_at_first(p: Player) -> None:
@@ -88,14 +88,10 @@ async def failing_tools(p: Player) -> None:
     pattern = p.dice.choice(("xxxxxxx", "xxoxxoxxox", "xoxxxoxxx"))
     due_with = 5 if pattern.startswith("xxxxx") else 6
     p.plant("tool_failures", "watch")
-    replies: list[Reply] = []
-    for number, sign in enumerate(pattern, start=1):
-        if sign == "o":
-            doing = read(p)
-        else:
-            doing = edit(p, fails=True) if p.dice.random() < 0.4 else bash(p, fails=True)
-        replies.append(p.reply(replace(doing, done=due if number == due_with else None), thinks=40))
-    await _main_or_agent(p, replies)
+    fails = (edit, bash, bash)
+    doings = [read(p) if sign == "o" else p.dice.choice(fails)(p, fails=True) for sign in pattern]
+    doings[due_with - 1] = replace(doings[due_with - 1], done=due)
+    await _main_or_agent(p, [p.reply(doing, thinks=40) for doing in doings])
 
 
 async def rebuilt(p: Player, change: Callable[[], None], says: str) -> None:
