@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
+from clauditor.edge.waiting import Queue, Recent
 from clauditor.model.events import Event, GapFound
 from clauditor.model.facts import Fact
 from clauditor.model.session import Session
@@ -20,7 +21,6 @@ from clauditor.model.session import Session
 LINE_SECONDS: Final = 2.0  # a copy that broke off waits for its line: four times Envoy's flush interval
 COPY_SECONDS: Final = 3.0  # a line waits for its copy
 UNLOGGED_SECONDS: Final = 30.0  # a whole copy waits for its line: Envoy was killed, or could not write
-MAX_WAITING: Final = 20_000  # of each kind; the oldest of too many is treated as if its time were over
 
 By = Literal["nobody", "client", "upstream", "proxy", "unseen"]
 """Who broke an exchange off: `nobody`, it ended well; `unseen`, that was not seen."""
@@ -40,7 +40,6 @@ class Capture(Protocol):
 
 
 C = TypeVar("C", bound=Capture)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,71 +109,22 @@ class _Seen:
     response_bytes: int
 
 
-class _Queue(Generic[T]):
-    """Things by exchange that wait for some seconds each, in the order in which they came."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._waiting: dict[str, tuple[float, T]] = {}
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def put(self, exchange_id: str, thing: T, now: float) -> None:
-        self._waiting[exchange_id] = (now + self._seconds, thing)
-
-    def pop(self, exchange_id: str) -> T | None:
-        found = self._waiting.pop(exchange_id, None)
-        return None if found is None else found[1]
-
-    def things(self) -> Iterator[T]:
-        return (thing for _, thing in self._waiting.values())
-
-    def over(self, now: float) -> Iterator[T]:
-        """Take out what has waited long enough, and the oldest of too many."""
-        while self._waiting:
-            exchange_id, (due, thing) = next(iter(self._waiting.items()))
-            if now < due and len(self._waiting) <= MAX_WAITING:
-                return
-            del self._waiting[exchange_id]
-            yield thing
-
-
-class _Recent(Generic[T]):
-    """The last things put in, by exchange."""
-
-    def __init__(self) -> None:
-        self._things: dict[str, T] = {}
-
-    def __contains__(self, exchange_id: str) -> bool:
-        return exchange_id in self._things
-
-    def put(self, exchange_id: str, thing: T) -> None:
-        self._things.pop(exchange_id, None)
-        self._things[exchange_id] = thing
-        if len(self._things) > MAX_WAITING:
-            del self._things[next(iter(self._things))]
-
-    def pop(self, exchange_id: str) -> T:
-        return self._things.pop(exchange_id)
-
-
 class Joining(Generic[C]):
-    """Copies and lines of one daemon. What a call returns is to be told, in its order.
+    """Copies and lines of one daemon: each copy that breaks off gets one `Ended`, each line at most one `Gap`.
 
-    Each copy that breaks off gets one `Ended`, each line at most one `Gap`. Deadlines count in seconds that this
-    process ran (`pass_time`): one that was stopped has not read what waits for it.
+    What a call returns is to be told. Deadlines count in seconds that this process ran (`pass_time`): one that was
+    stopped has not read what waits for it.
     """
 
     def __init__(self) -> None:
         self.counters = JoinCounters()
         self._now = 0.0
         self._open: dict[str, _Copy[C]] = {}
-        self._cut = _Queue[_Copy[C]](LINE_SECONDS)
-        self._whole = _Queue[_Seen](UNLOGGED_SECONDS)
-        self._lines = _Queue[Line](COPY_SECONDS)
-        self._lost = _Recent[_Seen | None]()  # how they ended was not seen; None: of an earlier daemon
-        self._told = _Recent[None]()
+        self._cut = Queue[_Copy[C]](LINE_SECONDS)
+        self._whole = Queue[_Seen](UNLOGGED_SECONDS)
+        self._lines = Queue[Line](COPY_SECONDS)
+        self._lost = Recent[_Seen | None]()  # how they ended was not seen; None: of an earlier daemon
+        self._told = Recent[None]()
         self._known: AbstractSet[str] = frozenset()
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauditor.edge import joining
+from clauditor.edge import joining, waiting
 from clauditor.edge.joining import By, Ended, Gap, Joining, Line
 from clauditor.model.events import GapFound
 
@@ -127,7 +127,7 @@ def test_whole_copies_without_a_line_are_counted_and_forgotten() -> None:
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, "MAX_WAITING", 10)
+    monkeypatch.setattr(waiting, "MAX_WAITING", 10)
     joined = Joining[Copy]()
     for number in range(25):
         joined.logged(replace(LINE, exchange_id=f"line-{number}"))
