@@ -51,6 +51,11 @@ def of_session(vendor: Simulator, session_id: str) -> list[Record]:
     return [record for record in vendor.ledger.records if record.session_id == session_id]
 
 
+def recorded(vendor: Simulator, session_id: str) -> list[Record] | None:
+    """What the vendor wrote down of a session; it does so after its client has read the last byte."""
+    return of_session(vendor, session_id) or None
+
+
 async def test_a_scripted_claude_code_session_is_told_exactly(pair: Pair) -> None:
     vendor, stack = pair
     async with ClaudeCodeClient(
@@ -206,7 +211,7 @@ def test_a_sidecar_that_dies_or_freezes_mid_stream_is_not_noticed(
                 os.kill(victim, signal.SIGCONT)
         assert set(answers) == {"before", "during", "after"}
         for name, (status, digest) in answers.items():
-            (record,) = until(partial(of_session, vendor, name), "the vendor's own record")
+            (record,) = until(partial(recorded, vendor, name), "the vendor's own record")
             assert (status, digest) == (200, record.response_sha256), name
         if number == signal.SIGKILL:
             # What passes before it serves again is a gap, told as one (test_gaps).
