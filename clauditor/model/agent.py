@@ -120,7 +120,9 @@ class Agent:
             self.unanswered.remove(turn)
         else:
             turn.failed_status = failure.status
-            turn.will_retry = failure.kind in {"stream", "proxy"} or failure.status in _RETRYABLE
+            turn.limited_by = failure.limited_by
+            is_retryable = failure.kind in {"stream", "proxy"} or failure.status in _RETRYABLE
+            turn.will_retry = is_retryable and not failure.is_unobserved
 
     def _note_client_fallback(self, event: AttemptStarted, turn: Turn | None) -> None:
         """After failures, or a refusal, the client may ask another model for the same; a new prompt that asks

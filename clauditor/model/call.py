@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clauditor.model.events import LimitedBy
 from clauditor.model.unkept import Unkept
 from clauditor.model.usage import Usage
 
@@ -79,6 +80,7 @@ class Turn:
     attempts: int = 1
     ended_at: float | None = None
     failed_status: int | None = None
+    limited_by: LimitedBy | None = None
     will_retry: bool = False
 
 

@@ -26,6 +26,9 @@ ToolOutcome = Literal["ok", "error", "rejected", "timeout", "denied"]
 FAILED_TOOL_OUTCOMES: Final[frozenset[ToolOutcome]] = frozenset({"error", "timeout", "denied"})
 """A tool that the person rejected did not fail."""
 FailureKind = Literal["http", "stream", "aborted", "proxy"]
+LimitedBy = Literal["plan", "service"]
+UNOBSERVED: Final = "unobserved"
+"""The `error_type` of an attempt whose end was not seen: it may have been answered."""
 Severity = Literal["notice", "watch", "act"]
 Evidence = Literal["measured", "derived", "heuristic"]
 """How sure something is: seen on the wire or told by the client; computed from that; or a rule of thumb."""
@@ -168,7 +171,8 @@ class AttemptFailed(Event):
 
     `kind`: `http` the upstream answered an error status; `stream` an error event or a cut after a 200;
     `aborted` the client went away; `proxy` the answer came from Envoy itself, or capture ended early.
-    `usage` is what was counted before it broke (None: nothing was).
+    `usage` is what was counted before it broke (None: nothing was). `limited_by` says whose limit a 429 is: that of
+    the account's plan, or the service's own (None: no 429).
     """
 
     kind: FailureKind
@@ -178,6 +182,18 @@ class AttemptFailed(Event):
     usage: Usage | None = None
     request_id: str | None = None
     retry_after_seconds: float | None = None
+    limited_by: LimitedBy | None = None
+
+    @property
+    def is_unobserved(self) -> bool:
+        return self.error_type == UNOBSERVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionMuted(Event):
+    """A person asked for quiet until some Unix seconds, or (None) took that back."""
+
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

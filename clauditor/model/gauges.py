@@ -23,6 +23,7 @@ _LEARNING_SHARE: Final = 0.8
 _PACE_SLICE: Final = 300.0
 _PACE_SLICES: Final = 12  # an hour
 _KEPT_SPEEDS: Final = 20
+_FEW_SPEEDS: Final = 5  # fewer say nothing of what is usual
 _FASTEST: Final = 2000.0  # tokens a second; above it the answer came in one heap, which tells no speed
 
 
@@ -237,3 +238,8 @@ class RateGauge:
         self.writing_seconds = 0.0 if first_token_at is None else ended_at - first_token_at
         speed = output / self.writing_seconds if self.writing_seconds > 0 else math.inf
         self.output_tokens_per_second = speed if 0 < speed <= _FASTEST else None
+
+    @property
+    def usual_ttft_seconds(self) -> float | None:
+        """The median of the calls before the last one; None while they are few."""
+        return statistics.median(self.earlier_ttft) if len(self.earlier_ttft) >= _FEW_SPEEDS else None

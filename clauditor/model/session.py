@@ -19,6 +19,7 @@ from clauditor.model.call import Bill, Call, Tokens
 from clauditor.model.events import (
     FAILED_TOOL_OUTCOMES,
     MAIN_AGENT,
+    UNOBSERVED,
     AttemptFailed,
     AttemptFinished,
     AttemptStarted,
@@ -33,6 +34,7 @@ from clauditor.model.events import (
     LimitsSeen,
     ResponseStarted,
     SessionEnded,
+    SessionMuted,
     SideCallFinished,
     SignalCleared,
     SignalRaised,
@@ -51,9 +53,8 @@ from clauditor.model.usage import Usage
 from clauditor.model.verdict import Raised, raised
 
 COUNT_TOKENS: Final = "count_tokens"  # the side call that costs nothing
-UNOBSERVED: Final = "unobserved"  # the `error_type` of a call that was under way at a restart
 _UNRELATED: Final = (
-    *(ClockJumped, SessionEnded, GapFound, HookSeen, LabelFound, SignalRaised, SignalCleared),
+    *(ClockJumped, SessionEnded, SessionMuted, GapFound, HookSeen, LabelFound, SignalRaised, SignalCleared),
 )
 """Events that are no traffic of the session: they neither wake it up nor keep it awake."""
 
@@ -135,8 +136,8 @@ class Session:
                     self.prompting.attended_at = event.at
             case SessionEnded():
                 self.ended_at, self.told.asking = event.at, None
-            case SignalRaised() | SignalCleared():
-                self._see_signal(event)
+            case SignalRaised() | SignalCleared() | SessionMuted():
+                self._note_attention(event)
             case _:
                 pass
         return []
@@ -268,7 +269,7 @@ class Session:
         return [call_fact(event, call, price.usd, complete=complete, cache=cache)]
 
     def _note_failure(self, agent: Agent, failure: AttemptFailed) -> None:
-        if failure.error_type != UNOBSERVED:
+        if not failure.is_unobserved:
             self.failed_attempts += 1
             agent.failed_attempts += 1
             self.failures.add(failure)
@@ -340,8 +341,10 @@ class Session:
 
     # -- signals -------------------------------------------------------------------------------------
 
-    def _see_signal(self, event: SignalRaised | SignalCleared) -> None:
-        if isinstance(event, SignalRaised):
+    def _note_attention(self, event: SignalRaised | SignalCleared | SessionMuted) -> None:
+        if isinstance(event, SessionMuted):
+            self.muted_until = event.until
+        elif isinstance(event, SignalRaised):
             self.signals[event.name] = raised(event)
         else:
             self.signals.pop(event.name, None)

@@ -29,7 +29,7 @@ def session_snapshot(
     limits: Mapping[str, WindowRecord] | None = None,
 ) -> Snapshot:
     """The snapshot of one session at `now`."""
-    state, waiting_for, since, evidence = session_state(session, now)
+    state, waiting_for, since, evidence, source = session_state(session, now)
     is_muted = session.muted_until is not None and now < session.muted_until
     main = session.main or next(iter(session.agents.values()), None)
     turn = main.turn if main is not None and state == "retrying" else None
@@ -49,6 +49,7 @@ def session_snapshot(
         "waiting_for": waiting_for,
         "state_since": since,
         "state_evidence": evidence,
+        "state_source": source,
         "retry": None if turn is None or main is None else _retry(main, turn),
         "started_at": session.started_at,
         "last_activity_at": session.last_activity_at,
@@ -66,6 +67,7 @@ def session_snapshot(
         "rate": {
             "output_tokens_per_second": session.rate.output_tokens_per_second,
             "ttft_seconds": session.rate.ttft_seconds,
+            "usual_ttft_seconds": session.rate.usual_ttft_seconds,
         },
         "stop_reason": session.stop_reason,
         "cost_usd": session.bill.usd,
@@ -124,7 +126,11 @@ def session_snapshot(
 def _retry(agent: Agent, turn: Turn) -> dict[str, Any]:
     """The attempt that is under way or waited for, and how the one before it ended."""
     is_waiting = not any(call.turn_id == turn.turn_id for call in agent.open.values())
-    return {"attempt": turn.attempts + is_waiting, "status": turn.failed_status}
+    return {
+        "attempt": turn.attempts + is_waiting,
+        "status": turn.failed_status,
+        "limited_by": turn.limited_by,
+    }
 
 
 def _limit(session: Session, record: WindowRecord) -> dict[str, Any]:

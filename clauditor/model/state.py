@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from clauditor.model.agent import IDLE_SECONDS, Agent, State, WaitingFor
 from clauditor.model.events import Evidence
@@ -16,12 +16,17 @@ WORKING: Final[frozenset[State]] = frozenset({"thinking", "streaming", "tool", "
 _PROMPT_TOOLS: Final = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 DERIVED_APPROVAL_SECONDS: Final = 10.0
 
+Source = Literal["traffic", "hook"]
+
 
 class SessionState(NamedTuple):
+    """`source` says what told it: exchanges as they passed, or the client's hooks; None where either may have."""
+
     state: State
     waiting_for: WaitingFor | None
     since: float
     evidence: Evidence = "measured"
+    source: Source | None = "traffic"
 
 
 def session_state(session: Session, now: float) -> SessionState:
@@ -39,9 +44,9 @@ def session_state(session: Session, now: float) -> SessionState:
 
 def _state(session: Session, now: float) -> SessionState:
     if session.ended_at is not None:
-        return SessionState("ended", None, session.ended_at)
+        return SessionState("ended", None, session.ended_at, source=None)
     if (asking := session.told.asking) is not None:
-        return SessionState("waiting", asking.waiting_for, asking.since)
+        return SessionState("waiting", asking.waiting_for, asking.since, source="hook")
     others = [agent.state_of(now) for agent in session.agents.values() if not agent.is_main]
     at_work = [state for state in others if state[0] in WORKING]
     main = session.main

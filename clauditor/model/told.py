@@ -23,6 +23,7 @@ class Asking:
     tool_name: str | None
     agent_id: str
     since: float
+    prompt_id: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class Told:
             self._asks(waiting_for, event)
         elif event.hook == "Notification" and event.notice == "permission_prompt" and self.asking is None:
             self._asks("approval", event)
-        elif event.hook in _OVER:
+        elif event.hook in _OVER and not self._is_late(event):
             self.asking = None
         return was_asking and self.asking is None
 
@@ -61,9 +62,23 @@ class Told:
         self.asking = None
         return True
 
+    def _is_late(self, event: HookSeen) -> bool:
+        """Hooks are delivered side by side: that of a prompt may come after that of the dialog the prompt led to."""
+        asking = self.asking
+        return (
+            event.hook == "UserPromptSubmit"
+            and asking is not None
+            and event.prompt_id is not None
+            and event.prompt_id == asking.prompt_id
+        )
+
     def _asks(self, waiting_for: WaitingFor, event: HookSeen) -> None:
         self.asking = Asking(
-            waiting_for=waiting_for, tool_name=event.tool_name, agent_id=event.agent_id, since=event.at
+            waiting_for=waiting_for,
+            tool_name=event.tool_name,
+            agent_id=event.agent_id,
+            since=event.at,
+            prompt_id=event.prompt_id,
         )
 
     def shift(self, seconds: float) -> None:

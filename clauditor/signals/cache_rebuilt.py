@@ -10,11 +10,12 @@ from typing import Final
 
 from clauditor.model.cache import CacheMiss
 from clauditor.model.session import Session
-from clauditor.names import model_name, tool_name
+from clauditor.names import culprit
 from clauditor.signals import words
 from clauditor.signals.finding import Finding, Signal, World
 from clauditor.text import clean
 
+_CULPRIT_CELLS: Final = 80
 CAUSES: Final = {
     "ttl_expired_5m": (
         "5 minutes passed",
@@ -48,7 +49,7 @@ def check(session: Session, world: World) -> Finding | None:
         cause, step = CAUSES.get(miss.cause, CAUSES["unknown"])
         lost = f"{words.tokens(miss.lost_tokens)} tokens written again"
         price = f", {words.usd(session, miss.cost_usd)} more" if miss.cost_usd is not None else ""
-        detail = f" ({_detail(miss)})" if miss.detail else ""
+        detail = f" ({clean(culprit(miss.cause, miss.detail), _CULPRIT_CELLS)})" if miss.detail else ""
         return Finding(
             severity="watch" if _matters(miss, world) else "notice",
             evidence="heuristic" if miss.cause == "likely_server_side" else "derived",
@@ -64,16 +65,6 @@ def _matters(miss: CacheMiss, world: World) -> bool:
     if miss.cost_usd is None:
         return miss.lost_tokens >= world.thresholds.rebuilt_tokens
     return miss.cost_usd >= world.thresholds.rebuilt_usd
-
-
-def _detail(miss: CacheMiss) -> str:
-    """The culprit in the words people use: `+jira.search`, `opus-5.5 to sonnet-5.5`."""
-    if miss.cause == "tools_changed":
-        parts = [part[:1] + tool_name(part[1:]) for part in miss.detail.split(", ")]
-        return clean(", ".join(parts), 80)
-    if miss.cause == "model_changed":
-        return clean(" to ".join(model_name(part) for part in miss.detail.split(" to ")), 80)
-    return clean(miss.detail, 80)
 
 
 SIGNAL = Signal(name="cache_rebuilt", check=check)

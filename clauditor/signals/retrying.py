@@ -17,9 +17,11 @@ def check(session: Session, world: World) -> Finding | None:
         return None
     is_waiting = not any(call.turn_id == turn.turn_id for call in main.open.values())
     attempt = turn.attempts + is_waiting
-    ended = words.failure(turn.failed_status)
+    ended = words.failure(turn.failed_status, turn.limited_by)
     if world.incident is not None:
         step = "Not your set-up: other sessions have the same trouble. The client tries up to 10 times."
+    elif turn.limited_by == "plan":
+        step = "Your plan's limit is reached: wait for its reset, or go on with another model or account."
     elif turn.failed_status == 429:
         step = "The client waits as long as it was told; fewer sessions at once help."
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from clauditor.model.agent import Agent
+from clauditor.model.events import LimitedBy
 from clauditor.model.session import Session
 from clauditor.model.state import STALLED, WORKING, session_state
 from clauditor.text import clean
@@ -36,8 +37,10 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def failure(status: int | None) -> str:
-    """How an attempt ended: `529 overloaded`."""
+def failure(status: int | None, limited_by: LimitedBy | None = None) -> str:
+    """How an attempt ended: `529 overloaded`, `429 plan limit`."""
+    if limited_by == "plan":
+        return f"{status} plan limit"
     if status is None:
         return "connection broke"
     if status < 400:

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from typing import Final
 
-from clauditor.model.session import UNOBSERVED
+from clauditor.model.events import UNOBSERVED
 from clauditor.store.history import Source, reading
 from clauditor.store.rows import join_exchange, milliseconds
 

@@ -15,12 +15,13 @@ from clauditor.model.events import (
     Compacted,
     Event,
     FailureKind,
+    LimitedBy,
     Progress,
     ResponseStarted,
     SideCallFinished,
 )
 from clauditor.wire.anthropic import errors
-from clauditor.wire.anthropic.limits import limits_seen
+from clauditor.wire.anthropic.limits import limited_by, limits_seen
 from clauditor.wire.anthropic.request import Call
 from clauditor.wire.anthropic.response import Answer
 from clauditor.wire.bounds import Limits
@@ -61,6 +62,7 @@ class Reply:
         self._status: int | None = None
         self._request_id: str | None = None
         self._retry_after_seconds: float | None = None
+        self._limited_by: LimitedBy | None = None
         self._decoder = BodyDecoder("", total_bytes=0, call_bytes=0)
         self._sse = SseParser(line_bytes=limits.line_bytes)
         self._body = bytearray()
@@ -77,6 +79,7 @@ class Reply:
         self._status = status
         self._request_id = identifier(headers.get("request-id"))
         self._retry_after_seconds = errors.retry_after_seconds(headers, at)
+        self._limited_by = limited_by(headers, status)
         self._progress_at = at
         self._mode = self._choose_mode(headers, status, local_reply=local_reply)
         self._decoder = BodyDecoder(
@@ -237,6 +240,7 @@ class Reply:
                 usage=usage,
                 request_id=self._request_id,
                 retry_after_seconds=self._retry_after_seconds,
+                limited_by=self._limited_by,
                 **call.origin,
             )
         ]

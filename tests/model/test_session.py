@@ -45,9 +45,9 @@ def test_retries_of_the_same_messages_are_attempts_of_one_turn() -> None:
     story = Story()
     story.fail(story.ask("d"), kind="http", status=529)
     assert shot(story)["state"] == "retrying"
-    assert shot(story)["retry"] == {"attempt": 2, "status": 529}
+    assert shot(story)["retry"] == {"attempt": 2, "status": 529, "limited_by": None}
     again = story.ask("d")
-    assert shot(story)["retry"] == {"attempt": 2, "status": 529}
+    assert shot(story)["retry"] == {"attempt": 2, "status": 529, "limited_by": None}
     assert shot(story)["state"] == "retrying"
     story.respond(again)
     story.finish(again)
@@ -326,6 +326,17 @@ def test_a_clock_jump_moves_open_points_but_no_duration() -> None:
     story.respond(call)
     story.finish(call)
     assert shot(story)["rate"]["ttft_seconds"] == pytest.approx(1.0)
+
+
+def test_the_usual_first_token_is_the_median_of_the_calls_before_once_there_are_five() -> None:
+    story = Story()
+    for number, seconds in enumerate((2.0, 4.0, 3.0, 9.0, 1.0, 7.0)):
+        assert shot(story)["rate"]["usual_ttft_seconds"] is None, number
+        call = story.ask()
+        story.respond(call, seconds=seconds)
+        story.finish(call)
+    rate = shot(story)["rate"]
+    assert (rate["ttft_seconds"], rate["usual_ttft_seconds"]) == (7.0, 3.0)
 
 
 def test_an_agent_is_linked_to_the_call_that_started_it() -> None:

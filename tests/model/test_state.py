@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from clauditor.model.events import HookSeen, SignalRaised
+from clauditor.model.events import UNOBSERVED, HookSeen, SessionEnded, SignalRaised
+from clauditor.model.snapshot import session_snapshot
 from clauditor.model.state import DERIVED_APPROVAL_SECONDS, session_state, turning_points
 from support.story import Story
 
@@ -38,6 +39,15 @@ def test_a_permission_hook_makes_it_wait_for_approval_at_once() -> None:
     )
 
 
+def test_the_hook_of_the_prompt_that_led_to_the_dialog_may_come_late() -> None:
+    story = Story()
+    hook(story, "PermissionRequest", tool_name="Bash", prompt_id="p1")
+    hook(story, "UserPromptSubmit", prompt_id="p1")
+    assert story.session.told.asking is not None
+    hook(story, "UserPromptSubmit", prompt_id="p2")
+    assert story.session.told.asking is None
+
+
 @pytest.mark.parametrize("end", ["StatusLine", "PostToolUse", "Stop", "UserPromptSubmit"])
 def test_whatever_the_client_says_next_ends_the_dialog(end: str) -> None:
     story = with_tool()
@@ -61,6 +71,37 @@ def test_an_agents_dialog_is_not_ended_by_another_agent() -> None:
     assert session_state(story.session, story.now).waiting_for == "approval"
     story.ask(agent="a1")
     assert session_state(story.session, story.now).waiting_for is None
+
+
+def test_the_snapshot_says_whether_a_hook_or_the_traffic_told_the_state() -> None:
+    story = with_tool()
+    assert told(story) == ("tool", "measured", "traffic")
+    hook(story, "PermissionRequest", tool_name="Bash")
+    assert told(story) == ("waiting", "measured", "hook")
+    hook(story, "PostToolUse")
+    assert told(story) == ("tool", "measured", "traffic")
+    guessing = with_tool("Edit")
+    guessing.now += DERIVED_APPROVAL_SECONDS
+    assert told(guessing) == ("waiting", "derived", "traffic")
+    guessing.apply(SessionEnded(at=guessing.now, session_id="s", reason="hook"))
+    assert told(guessing) == ("ended", "measured", None)
+
+
+def told(story: Story) -> tuple[str, str, str | None]:
+    shot = session_snapshot(story.session, story.now)
+    return shot["state"], shot["state_evidence"], shot["state_source"]
+
+
+@pytest.mark.parametrize("kind", ["proxy", "stream"])
+def test_an_attempt_whose_end_was_not_seen_is_not_shown_as_retrying(kind: Any) -> None:
+    story = Story()
+    story.fail(story.ask(), kind=kind)
+    assert session_state(story.session, story.now).state == "retrying"
+    unseen = Story()
+    unseen.fail(unseen.ask(), kind=kind, error_type=UNOBSERVED)
+    found = session_state(unseen.session, unseen.now)
+    assert (found.state, found.waiting_for) == ("waiting", "prompt")
+    assert unseen.session.failed_attempts == 0
 
 
 def test_a_question_is_told_from_an_approval() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 
 from clauditor import text
 from clauditor.hub import Hub
-from clauditor.model.events import FAILED_TOOL_OUTCOMES, Event, SignalCleared, SignalRaised
+from clauditor.model.events import FAILED_TOOL_OUTCOMES, UNOBSERVED, Event, SignalCleared, SignalRaised
 from clauditor.model.facts import CallFact, ToolFact
 from clauditor.model.packing import pack
-from clauditor.model.session import UNOBSERVED, Session
+from clauditor.model.session import Session
 from clauditor.signals.catalogue import RANKS
 from clauditor.signals.edges import findings
 from clauditor.signals.finding import SENTENCE_CELLS, SHORT_CELLS, Finding, World
@@ -205,7 +205,7 @@ def test_the_chaos_reaches_most_signals() -> None:
     """The properties above would hold of a hub that says nothing."""
     seen: set[str] = set()
 
-    @few
+    @settings(few, derandomize=True, database=None)  # what chance reaches must not decide
     @given(steps)
     def play(taken: list[Step]) -> None:
         run = Run()

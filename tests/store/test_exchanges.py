@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clauditor.hub import Hub
-from clauditor.model.events import AttemptFailed, GapFound, SideCallFinished
-from clauditor.model.session import UNOBSERVED
+from clauditor.model.events import UNOBSERVED, AttemptFailed, GapFound, SideCallFinished
 from clauditor.store.exchanges import exchanges_since
 from clauditor.store.store import Store
 from support.life import NOW, Life

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from clauditor.model.events import LimitsSeen, LimitWindow
+from clauditor.model.events import LimitedBy, LimitsSeen, LimitWindow
 from clauditor.wire.identity import Origin, identifier
 
 MAX_WINDOWS: Final = 32
@@ -45,6 +45,13 @@ def limits_seen(
         windows=tuple(windows),
         **origin,
     )
+
+
+def limited_by(headers: dict[str, str], status: int) -> LimitedBy | None:
+    """Whose limit refused a call: a plan's answer always carries its own status, a token bucket's never does."""
+    if status != 429:
+        return None
+    return "plan" if headers.get(_UNIFIED + "status") else "service"
 
 
 def _plan_windows(headers: dict[str, str]) -> list[LimitWindow]:

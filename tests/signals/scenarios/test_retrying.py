@@ -69,6 +69,19 @@ def test_a_rate_limit_says_what_the_client_waits_for() -> None:
     perform(story)
 
 
+def test_the_plans_own_limit_is_told_from_the_services() -> None:
+    async def story(stage: Stage) -> None:
+        act = stage.act()
+        refused = (("anthropic-ratelimit-unified-status", "rejected"),)
+        act.will_answer(Reply.failure(429, retry_after_seconds=40, headers=refused), at_once())
+        stage.begin(act.prompt("go"))
+        await stage.wait(20)
+        assert stage.signals(act)[NAME].short == "429 plan limit"
+        assert "wait for its reset" in stage.signals(act)[NAME].next_step
+
+    perform(story)
+
+
 def test_a_stream_that_broke_is_no_status() -> None:
     async def story(stage: Stage) -> None:
         act = stage.act()
