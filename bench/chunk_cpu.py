@@ -23,8 +23,10 @@ from typing import Any
 
 import grpc
 
-from clauditor.edge.extproc import ExtProc, ExtProcServer
+from clauditor.edge.extproc import ExtProcServer, Message
 from clauditor.edge.feed import Feed
+from clauditor.edge.inbox import Inbox
+from clauditor.edge.inspector import Inspector
 from clauditor.edge.joining import Joining
 from clauditor.hub import Hub
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
@@ -36,11 +38,11 @@ from clauditor.wire.identity import Secrets
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
-class Nothing(ExtProc):
-    """Reads every message, as ours does, and looks at none."""
+class Nothing(ExtProcServer):
+    """Reads every message, as ours does, and hands none on."""
 
-    async def process(self, messages: AsyncIterator[ProcessingRequest], _context: Any) -> None:
-        async for message in messages:
+    async def process(self, messages: AsyncIterator[Message], _context: Any) -> None:
+        async for message, _ in messages:
             if message.response_body.end_of_stream:
                 return
 
@@ -50,11 +52,11 @@ def serve(kind: str, socket: str, ready: Any, stop: Any, result: Any) -> None:
         secrets = Secrets(salt=b"s" * 32, start_secret=b"t" * 32)
         joining: Joining[Exchange] = Joining()
         hub = Hub(book=Pricing(), sinks=(Metrics(version="bench"), Feed(), joining))
-        service = (ExtProc if kind == "ours" else Nothing)(
-            publish=hub.publish, now=time.time, secrets=secrets, joining=joining
-        )
-        server = ExtProcServer(service, Path(socket))
-        await server.start()
+        inbox = Inbox()
+        inspector = Inspector(inbox, publish=hub.publish, now=time.time, secrets=secrets, joining=joining)
+        looking = asyncio.create_task(inspector.run())
+        server = (ExtProcServer if kind == "ours" else Nothing)(inbox, Path(socket), now=time.time)
+        server.start()
         hub._book.price_list("claude-opus-5-5", speed=None, batch=False, at=time.time())
         before = resource.getrusage(resource.RUSAGE_SELF)
         ready.set()
@@ -62,6 +64,7 @@ def serve(kind: str, socket: str, ready: Any, stop: Any, result: Any) -> None:
         after = resource.getrusage(resource.RUSAGE_SELF)
         result.put(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         await server.stop()
+        looking.cancel()
 
     asyncio.run(run())
 

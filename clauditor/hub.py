@@ -28,6 +28,7 @@ from clauditor.model.events import (
     ModelsSeen,
     Progress,
     SessionEnded,
+    SessionMuted,
 )
 from clauditor.model.facts import CallFact, Fact
 from clauditor.model.incident import Incident, incident
@@ -152,11 +153,10 @@ class Hub:
 
     def mute(self, session_id: str, now: float, *, is_muted: bool) -> bool:
         """Let a session ask for no attention until its signals clear, for an hour at most. False: no such one."""
-        session = self.sessions.get(session_id)
-        if session is None:
+        if session_id not in self.sessions:
             return False
-        session.muted_until = now + MUTE_SECONDS if is_muted else None
-        self._look_at(session, now)
+        until = now + MUTE_SECONDS if is_muted else None
+        self.publish(SessionMuted(at=now, session_id=session_id, until=until))
         return True
 
     def snapshot(self, session_id: str, now: float) -> Snapshot | None:

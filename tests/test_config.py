@@ -15,9 +15,11 @@ from clauditor.config import (
     parse_upstream_proxy,
     require_upstream_consent,
 )
+from clauditor.config.tables import COLUMNS
 from clauditor.config.values import parse_webhook
 from clauditor.errors import ClauditorError
 from clauditor.signals.thresholds import Thresholds
+from clauditor.ui.views.presets import CHOICES
 
 
 @pytest.fixture
@@ -369,3 +371,30 @@ def test_the_page_on_alerts_shows_a_file_that_works_and_what_rings_by_default(co
     )
     told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert told == {name for name, least in SIGNALS.items() if least != "off"}
+
+
+def test_columns_of_the_screen_and_tokens_of_other_sidecars_stand_in_tables(config: Path) -> None:
+    config.write_text(
+        '[top]\ncolumns = ["agents", "cost"]\n[tokens]\n"http://build:9091/" = "~/build.token"\n'
+    )
+    settings = load_settings({"config": str(config)}, {})
+    assert settings.top.columns == ("agents", "cost")
+    assert settings.tokens == {"http://build:9091": Path.home() / "build.token"}
+    for wrong in ('["cost", "cost"]', '["price"]', '"cost"', "[7]"):
+        config.write_text(f"[top]\ncolumns = {wrong}\n")
+        with pytest.raises(ClauditorError, match=r"columns under \[top\]"):
+            load_settings({"config": str(config)}, {})
+
+
+def test_the_columns_that_can_be_chosen_are_those_there_are() -> None:
+    assert set(COLUMNS) == set(CHOICES)
+
+
+def test_the_watchdogs_patience_is_a_number_of_seconds_wherever_it_stands(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("watchdog_seconds = 30\n")
+    assert load_settings({"config": config}, {}).watchdog_seconds == 30
+    assert load_settings({"config": config}, {"CLAUDITOR_WATCHDOG_SECONDS": "0"}).watchdog_seconds == 0
+    for wrong in ("soon", "-1", "nan", "0.5", "1e999"):
+        with pytest.raises(ClauditorError, match="CLAUDITOR_WATCHDOG_SECONDS: expected 0, or a number"):
+            load_settings({"config": config}, {"CLAUDITOR_WATCHDOG_SECONDS": wrong})

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import platformdirs
 
 from clauditor.alerts.rules import AlertRules
-from clauditor.config.tables import TABLES, Retention, read_tables
+from clauditor.config.tables import TABLES, Retention, TopRules, read_tables
 from clauditor.config.values import (
     SHOWN_CELLS,
     choice,
@@ -26,6 +26,7 @@ from clauditor.config.values import (
     parse_host,
     parse_hosts,
     parse_path,
+    parse_patience,
     parse_port,
     parse_upstream,
     parse_upstream_proxy,
@@ -69,9 +70,14 @@ class Settings:
     labels: Labels = "memory"
     privacy: Privacy = "normal"
     token_file: Path | None = None
+    watchdog_seconds: float = 10.0
+    """How long the sidecar's event loop may stand still before it is ended and started again; 0: for ever."""
     signals: Thresholds = field(default_factory=Thresholds)
     alerts: AlertRules = field(default_factory=AlertRules)
     retention: Retention = field(default_factory=Retention)
+    top: TopRules = field(default_factory=TopRules)
+    tokens: Mapping[str, Path] = field(default_factory=dict)
+    """Files with the secrets of other sidecars, by their addresses."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Where each setting that is not a default came from, by the setting's name."""
     problems: tuple[str, ...] = ()
@@ -144,6 +150,8 @@ def load_settings(
         signals=tables.signals,
         alerts=tables.alerts,
         retention=tables.retention,
+        top=tables.top,
+        tokens={url.rstrip("/"): file for url, file in tables.tokens.items()},
         origins=origins,
         problems=(*problems, *tables.errors),
         warnings=(*_unknown_names(config, config_file, environ), *tables.warnings),
@@ -216,5 +224,6 @@ PARSERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "labels": choice("memory", "store", "off"),
     "privacy": choice("normal", "strict"),
     "token_file": parse_path,
+    "watchdog_seconds": parse_patience,
 }
 """Each setting's name and the function that checks it (raises ValueError with the reason)."""

@@ -1,4 +1,4 @@
-"""The tables of `config.toml`: `[signals]`, `[alerts]`, `[alerts.signals]` and `[retention]`.
+"""The tables of `config.toml`: `[signals]`, `[alerts]`, `[alerts.signals]`, `[retention]`, `[top]` and `[tokens]`.
 
 They stand in the file only: no option and no environment variable names them. Each becomes one frozen value.
 """
@@ -16,9 +16,11 @@ from clauditor.config.values import (
     SHOWN_CELLS,
     Parser,
     choice,
+    choices,
     number_from,
     parse_command,
     parse_flag,
+    parse_path,
     parse_webhook,
     wrong,
 )
@@ -35,6 +37,20 @@ class Retention:
     max_megabytes: int = 512
 
 
+COLUMNS: Final = (
+    *("for", "why", "ctx", "cache", "cost", "model", "share", "speed", "agents", "last", "pane"),
+    *("prompts", "calls", "branch", "account"),
+)
+"""What a column of the live screen is called; repeated here, because its modules take a while to load."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopRules:
+    """`columns` of the live screen behind SESSION and STATE, in this order; empty: the usual ones."""
+
+    columns: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Tables:
     """What the file's tables say; `errors` and `warnings` are a sentence each."""
@@ -42,6 +58,8 @@ class Tables:
     signals: Thresholds = field(default_factory=Thresholds)
     alerts: AlertRules = field(default_factory=AlertRules)
     retention: Retention = field(default_factory=Retention)
+    top: TopRules = field(default_factory=TopRules)
+    tokens: dict[str, Path] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -72,7 +90,8 @@ _ALERTS: Final[Mapping[str, Parser]] = {
     "clear_seconds": number_from(0),
     "signals": lambda value: value,  # a table of its own, read apart
 }
-TABLES: Final = frozenset({"signals", "alerts", "retention"})
+_TOP: Final[Mapping[str, Parser]] = {"columns": choices(*COLUMNS)}
+TABLES: Final = frozenset({"signals", "alerts", "retention", "top", "tokens"})
 
 
 def read_tables(config: Mapping[str, Any], file: Path | None) -> Tables:
@@ -101,6 +120,9 @@ def read_tables(config: Mapping[str, Any], file: Path | None) -> Tables:
 
     tables.signals = Thresholds(**read(config.get("signals"), "signals", _SIGNALS))
     tables.retention = Retention(**read(config.get("retention"), "retention", _RETENTION))
+    tables.top = TopRules(**read(config.get("top"), "top", _TOP))
+    urls = config.get("tokens")
+    tables.tokens = read(urls, "tokens", dict.fromkeys(urls if isinstance(urls, dict) else (), parse_path))
     alerts = read(config.get("alerts"), "alerts", _ALERTS)
     ringing = read(alerts.pop("signals", None), "alerts.signals", _RINGING)
     tables.alerts = AlertRules(**alerts).ringing(ringing)

@@ -155,6 +155,20 @@ def choice(*words: str) -> Callable[[object], str]:
     return parse
 
 
+def choices(*words: str) -> Callable[[object], tuple[str, ...]]:
+    """A parser of lists of these words, each at most once."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise wrong(f'a list like ["{words[0]}", "{words[1]}"]', value)
+        found = tuple(map(choice(*words), value))
+        if len(set(found)) < len(found):
+            raise ValueError("something stands there twice")
+        return found
+
+    return parse
+
+
 def number_from(least: float, *, whole: bool = False) -> Callable[[object], float]:
     """A parser of finite numbers that are not below `least`."""
     expected = f"a {'whole ' if whole else ''}number from {least:g} on"
@@ -166,6 +180,17 @@ def number_from(least: float, *, whole: bool = False) -> Callable[[object], floa
         return value
 
     return parse
+
+
+def parse_patience(value: object) -> float:
+    """A number of seconds, or 0 for ever; also as text: the environment has nothing else."""
+    try:
+        seconds = number_from(0)(float(value) if isinstance(value, str) else value)
+    except ValueError:
+        seconds = -1.0
+    if seconds != 0 and seconds < 1:  # a shorter pause is everyday life
+        raise wrong("0, or a number of seconds from 1 on", value)
+    return seconds
 
 
 def parse_text(value: object) -> str:

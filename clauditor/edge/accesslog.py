@@ -75,7 +75,7 @@ end was not seen. Blocks; never raises.
 
 class AccessLog:
     """Follows one log. `settle` tells what was found and never raises, `keep` writes the position's text or raises
-    OSError, `now` tells Unix seconds.
+    OSError, `now` tells Unix seconds. While the reader of copies `is_behind`, a line waits for its copy without a limit.
     """
 
     def __init__(
@@ -88,8 +88,9 @@ class AccessLog:
         settle: Callable[[Sequence[Ended[Exchange] | Gap]], None],
         keep: Callable[[str], None],
         now: Callable[[], float],
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Opens the log as it is now: to be called before a copy can come."""
+        """`file` was opened at the `position`, before a copy could come."""
         self.counters = LineCounters()
         self._file = file
         self._joining = joining
@@ -98,17 +99,18 @@ class AccessLog:
         self._settle = settle
         self._keep = keep
         self._now = now
+        self._is_behind = is_behind
         self._ran = 0.0
         self._lost_files_told = 0
         self._kept: Position | None = position
         self._ripening: tuple[float, Position] | None = None
-        file.open(position)
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OSError where it cannot be read; may be called again then."""
         while True:
             seconds = IDLE_SECONDS if self._joining.is_idle else POLL_SECONDS
-            await self.turn(seconds)
+            if not self._is_at_rest:
+                await self.turn(seconds)
             await asyncio.sleep(seconds)
 
     async def turn(self, seconds: float = POLL_SECONDS) -> None:
@@ -123,10 +125,34 @@ class AccessLog:
                 if number % _TURN_LINES == 0:
                     await asyncio.sleep(0)
         await self._tell(self._lost_files())
-        self._ran += seconds
+        if not self._is_behind():
+            self._ran += seconds
         await self._tell(self._joining.pass_time(self._ran))
         if self._ran >= EARLIER_SECONDS:
             self._joining.forget_known()
+
+    @property
+    def _is_at_rest(self) -> bool:
+        """Whether a turn would find nothing to do: an idle machine is left alone."""
+        is_done = self._earlier is None and self._ran >= EARLIER_SECONDS and self._ripening is None
+        return is_done and self._joining.is_idle and not self._file.has_changed
+
+    @property
+    def files(self) -> dict[str, int]:
+        """Files by what became of them, since the start."""
+        counters = self._file.counters
+        return {"rotated": counters.rotations, "lost": counters.lost_files}
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """Lines by what they were, since the start."""
+        counters = self.counters
+        return {
+            "calls": counters.calls,
+            "others": counters.others,
+            "malformed": counters.malformed,
+            "overlong": self._file.counters.overlong,
+        }
 
     def _undecided(self) -> list[tuple[int, int]]:
         return [(line.file, line.offset) for line in self._joining.undecided]

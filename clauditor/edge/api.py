@@ -54,7 +54,7 @@ def build_app(
 ) -> ASGIApp:
     """The whole HTTP side as one ASGI application. `now` tells Unix seconds."""
     answers = _Answers(hub=hub, store=store, feed=feed, metrics=metrics, now=now, version=version)
-    posts = Posts(hub=hub, store=store, feed=feed, hooks=hooks, now=now)
+    posts = Posts(hub=hub, store=store, hooks=hooks, now=now)
     handlers: dict[Endpoint, Handler] = {
         endpoints.HEALTH: answers.health,
         endpoints.METRICS: answers.metrics,
@@ -109,7 +109,7 @@ class _Answers:
         return _json({"status": "ok", "version": self._version})
 
     async def metrics(self, request: Request, query: dict[str, Any]) -> Response:  # noqa: ARG002
-        return Response(self._metrics.render(), media_type="text/plain; version=1.0.0; charset=utf-8")
+        return Response(await self._metrics.scrape(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
     async def sessions(self, request: Request, query: dict[str, Any]) -> Response:  # noqa: ARG002
         now = self._now()

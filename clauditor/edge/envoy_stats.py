@@ -1,7 +1,7 @@
 """Envoy's own counters: the witness of what the proxy did that does not hang on what we saw.
 
 Source: Envoy 1.40, statistics of the connection manager, of external processing and of clusters, read through the
-admin interface every ten seconds. Envoy counts from its own start.
+admin interface when somebody asks for metrics. Envoy counts from its own start.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
-
-READ_SECONDS: Final = 10.0
 
 _HTTP: Final = "http.clauditor"
 _SIDECAR: Final = "cluster.sidecar"
@@ -48,16 +46,24 @@ class EnvoyStats:
         self.events: Mapping[str, int] = {}
         self.connections: Mapping[str, int] = {}
         self._read = read
+        self._is_reading = False
 
-    async def run(self) -> None:
-        """Read until cancelled."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(READ_SECONDS)
+    @property
+    def is_up(self) -> bool:
+        """Whether Envoy answered when it was last asked."""
+        return bool(self.connections)
 
     async def refresh(self) -> None:
-        """Read once. What is not told (no Envoy) is not known, and not zero."""
-        figures = await asyncio.to_thread(self._read, (*EVENTS, *CONNECTIONS))
+        """Read once; the figures stay as they were while another read is under way. What is not told (no Envoy) is not
+        known, and not zero.
+        """
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            figures = await asyncio.to_thread(self._read, (*EVENTS, *CONNECTIONS))
+        finally:
+            self._is_reading = False
         self.events = _by_word(EVENTS, figures)
         self.connections = _by_word(CONNECTIONS, figures)
 

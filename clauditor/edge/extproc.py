@@ -1,31 +1,29 @@
-"""What Envoy copies to us: one gRPC stream an HTTP exchange, drained first and understood after.
+"""Takes what Envoy copies off the wire at once: a gRPC server on a thread of its own, which waits for nobody.
 
-Source: Envoy 1.40, `envoy.service.ext_proc.v3`, in observability mode: Envoy never waits for a reply and
-ignores it, so none is sent. The stream is ours to end at the last message; otherwise Envoy would hold it
-for its deferred-close time and run into its circuit breaker. A copy that breaks off does not say why: such an exchange
-is held until the access log tells (`edge.joining`).
+Source: Envoy 1.40, `envoy.service.ext_proc.v3`, in observability mode: Envoy never waits for a reply and ignores it, so
+none is sent. The stream is ours to end at the last message; otherwise Envoy would hold it for its deferred-close time
+and run into its circuit breaker. And it gives up a stream so long after its exchange whether or not we have read it:
+measured, an event loop that does something else for more than two seconds loses copies. Hence the thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
-from clauditor.edge.joining import By, Ended, Gap, Joining
-from clauditor.edge.messages import attribute, ends_response, microseconds, pairs
+from clauditor.edge.inbox import Copy, End, Inbox
+from clauditor.edge.messages import ends_response
 from clauditor.errors import ClauditorError
-from clauditor.model.events import MAIN_AGENT, AttemptFailed, Event, FailureKind, GapFound
-from clauditor.model.session import UNOBSERVED
-from clauditor.pb.ext_proc_pb2 import HttpBody, ProcessingRequest, ProcessingResponse
-from clauditor.wire.exchange import Exchange
-from clauditor.wire.identity import Secrets
+from clauditor.pb.ext_proc_pb2 import ProcessingRequest, ProcessingResponse
 
 log = logging.getLogger(__name__)
 
@@ -43,224 +41,96 @@ _SERVER_OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
 )
+_START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 0.5
-_LATE_SECONDS: Final = 5.0  # an end is told this much after it at most
-_FAILURES: Final[Mapping[By, FailureKind]] = {
-    "nobody": "stream",  # it came whole and held no answer
-    "client": "aborted",
-    "upstream": "stream",
-    "proxy": "proxy",
-    "unseen": "proxy",
-}
+_ROOM_SECONDS: Final = 0.01
+_ROOM_LOOKS: Final = 100  # a second: then the loop does not move, and the copy is given up
+
+Message = tuple[ProcessingRequest, int]
+"""A message and its size in bytes."""
 
 
 @dataclass(slots=True)
-class EdgeCounters:
-    """What passed the edge since the start: streams, those under way, bytes, and what went wrong."""
+class StreamCounters:
+    """Streams since the start, and those under way."""
 
     exchanges: int = 0
     open: int = 0
-    request_bytes: int = 0
-    response_bytes: int = 0
-    cut_short: int = 0
-    internal_errors: int = 0
-
-
-class ExtProc:
-    """The gRPC service. `publish` takes events and must not block; `now` tells Unix seconds."""
-
-    def __init__(
-        self,
-        *,
-        publish: Callable[[Event], None],
-        now: Callable[[], float],
-        secrets: Secrets,
-        joining: Joining[Exchange],
-    ) -> None:
-        self.counters = EdgeCounters()
-        self.is_stopping = False
-        self._publish = publish
-        self._now = now
-        self._secrets = secrets
-        self._joining = joining
-        self._reading: dict[str, Ended[Exchange] | None] = {}
-        self._unattributed = 0
-
-    async def process(self, messages: AsyncIterator[ProcessingRequest], _context: Any) -> None:
-        """Follow one exchange from its first message to its last. Never raises on what it is sent."""
-        counters = self.counters
-        counters.exchanges += 1
-        counters.open += 1
-        exchange: Exchange | None = None
-        is_broken = is_whole = False
-        try:
-            async for message in messages:
-                if is_broken:
-                    is_whole = ends_response(message)
-                else:
-                    try:
-                        if exchange is None:
-                            exchange = self._open(message)
-                        is_whole = await self._feed(exchange, message)
-                    except Exception:  # our fault, not the client's: stop looking, go on draining
-                        is_broken = True
-                        is_whole = ends_response(message)
-                        counters.internal_errors += 1
-                        log.exception("an exchange is no longer observed")
-                if is_whole:
-                    return
-        finally:
-            counters.open -= 1
-            # At our own stop the calls under way go on without us: the next start finds them open, as gaps.
-            if exchange is not None and not self.is_stopping:
-                counters.cut_short += not is_whole
-                if is_broken:
-                    exchange.partial.append("internal_error")
-                    self._close(exchange, "unseen")
-                elif is_whole or not exchange.is_watched:
-                    self._close(exchange)
-                if exchange.is_watched:
-                    self.settle(self._joining.copied(exchange, is_whole=is_whole or is_broken))
-
-    def settle(self, said: Iterable[Ended[Exchange] | Gap]) -> None:
-        """Tell what copies and the access log together say. Never raises."""
-        for each in said:
-            if isinstance(each, Gap):
-                self._publish_gap(
-                    each.session_id, each.agent_id, each.exchange_id, each.reason, each.unseen_bytes
-                )
-            elif each.capture.exchange_id in self._reading:
-                self._reading[each.capture.exchange_id] = each
-            else:
-                self._close(each.capture, each.by, each.at)
-
-    async def _feed(self, exchange: Exchange, message: ProcessingRequest) -> bool:
-        """Hand one message on; True when it was the last of its exchange."""
-        at = self._now()
-        match message.WhichOneof("request"):
-            case "response_body":
-                body = message.response_body
-                self.counters.response_bytes += len(body.body)
-                self._tell(exchange.response_body(body.body, end=body.end_of_stream, at=at))
-                return body.end_of_stream
-            case "request_body":
-                body = message.request_body
-                self.counters.request_bytes += len(body.body)
-                await self._read_request(exchange, body, at)
-            case "request_headers":
-                head = message.request_headers
-                events = exchange.request_headers(pairs(head.headers), end=head.end_of_stream, at=at)
-                if exchange.is_watched:
-                    self._joining.opened(exchange, at)
-                self._tell(events)
-            case "response_headers":
-                head = message.response_headers
-                details = attribute(message, "response.code_details")
-                is_local = bool(details) and details != "via_upstream"
-                self._tell(
-                    exchange.response_headers(
-                        pairs(head.headers), end=head.end_of_stream, at=at, local_reply=is_local
-                    )
-                )
-                return head.end_of_stream
-            case "response_trailers":
-                self._tell(exchange.response_trailers(at=at))
-                return True
-            case _:
-                pass
-        return False
-
-    async def _read_request(self, exchange: Exchange, body: HttpBody, at: float) -> None:
-        """Others run while a long request is read; an end that is told meanwhile waits for its start."""
-        self._reading[exchange.exchange_id] = None
-        try:
-            for event in exchange.request_body(body.body, end=body.end_of_stream, at=at):
-                if event is None:
-                    await asyncio.sleep(0)
-                else:
-                    self._publish(event)
-        finally:
-            ended = self._reading.pop(exchange.exchange_id)
-            if ended is not None:
-                self._close(exchange, ended.by, ended.at)
-
-    def _open(self, message: ProcessingRequest) -> Exchange:
-        connection = attribute(message, "connection.id")
-        micros = microseconds(attribute(message, "request.time"))
-        if connection is None or micros is None:
-            self._unattributed += 1
-            exchange_id = f"unattributed-{self._unattributed}-{int(self._now() * 1e6)}"
-        else:
-            exchange_id = f"{connection}-{micros}"
-        return Exchange(exchange_id, secrets=self._secrets)
-
-    def _close(self, exchange: Exchange, by: By | None = None, at: float | None = None) -> None:
-        """The exchange is over: say what is left to say, and what of a call was not understood.
-
-        `by` and `at`: who ended one whose copy broke off, and when.
-        """
-        try:
-            now = self._now()
-            at = now if at is None else min(now, max(at, now - _LATE_SECONDS))  # the clock may have been set
-            if by == "nobody":
-                self._tell(exchange.response_trailers(at=at))
-            self._tell(_broken_by(by, event) for event in exchange.closed(at=at))
-            if exchange.is_watched and exchange.partial:
-                reason = exchange.partial[0]
-                exchange.partial.clear()  # told once, also if the line ended it before its last message came
-                self._publish_gap(
-                    exchange.session_id or "",
-                    MAIN_AGENT,
-                    exchange.exchange_id,
-                    reason,
-                    exchange.request_bytes + exchange.response_bytes,
-                )
-        except Exception:
-            self.counters.internal_errors += 1
-            log.exception("the end of an exchange was lost")
-
-    def _publish_gap(
-        self, session_id: str, agent_id: str, exchange_id: str, reason: str, unseen_bytes: int
-    ) -> None:
-        self._publish(
-            GapFound(
-                at=self._now(),
-                session_id=session_id,
-                agent_id=agent_id,
-                exchange_id=exchange_id,
-                reason=reason,
-                unseen_bytes=unseen_bytes,
-            )
-        )
-
-    def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._publish(event)
-
-
-def _broken_by(by: By | None, event: Event) -> Event:
-    """An attempt whose answer broke off, as the log has it."""
-    if by is None or not isinstance(event, AttemptFailed) or event.kind != "aborted":
-        return event
-    return replace(event, kind=_FAILURES[by], error_type=UNOBSERVED if by == "unseen" else event.error_type)
 
 
 class ExtProcServer:
-    """The service on a Unix socket (mode 0600), with gRPC health checking beside it."""
+    """The service on a Unix socket (mode 0600), with gRPC health checking beside it. `now` tells Unix seconds."""
 
-    def __init__(self, service: ExtProc, socket: Path) -> None:
+    def __init__(self, inbox: Inbox, socket: Path, *, now: Callable[[], float]) -> None:
+        self.counters = StreamCounters()
+        self.loop = asyncio.new_event_loop()
+        self._inbox = inbox
         self._socket = socket
-        self._service = service
-        self._server: grpc.aio.Server | None = None
+        self._now = now
+        self._is_stopping = False
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._turn, name="drain", daemon=True)
 
-    async def start(self) -> None:
-        """Listen. The caller holds the data directory's lock, so whatever lies at the path is stale.
+    def start(self) -> None:
+        """Listen; returns once it does. The caller holds the data directory's lock, so whatever lies at the path is
+        stale.
 
         Raises `ClauditorError` if the address cannot be bound.
         """
+        self._thread.start()
+        self._started.result(_START_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop taking streams, and end those under way after half a second."""
+        self._is_stopping = True
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self._stop.set)
+            await asyncio.to_thread(self._thread.join, 2 * _STOP_SECONDS)
+
+    async def process(self, messages: AsyncIterator[Message], _context: Any) -> None:
+        """Read one stream to its last message. Never raises on what it is sent."""
+        self.counters.exchanges += 1
+        self.counters.open += 1
+        copy, is_whole = Copy(), False
+        try:
+            async for message, size in messages:
+                at = self._now()
+                if not (copy.is_dropped or self._inbox.has_room(copy, size)):
+                    await self._wait_for_room(copy, size)
+                self._inbox.put(copy, message, size, at)
+                if is_whole := ends_response(message):
+                    return
+        finally:
+            self.counters.open -= 1
+            how: End = "whole" if is_whole else "stopped" if self._is_stopping else "cut"
+            self._inbox.end(copy, how, self._now())
+
+    async def _wait_for_room(self, copy: Copy, size: int) -> None:
+        """Leave the next message with Envoy for a moment: the loop may only be slower than the wire."""
+        for _ in range(_ROOM_LOOKS):
+            await asyncio.sleep(_ROOM_SECONDS)
+            if self._inbox.has_room(copy, size):
+                return
+
+    def _turn(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._run())
+
+    async def _run(self) -> None:
+        try:
+            server = await self._serve()
+        except Exception as error:  # noqa: BLE001 - raised by `start`, in the caller's thread
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        await self._stop.wait()
+        await server.stop(_STOP_SECONDS)
+
+    async def _serve(self) -> grpc.aio.Server:
         handler = grpc.stream_stream_rpc_method_handler(
-            self._service.process,
-            request_deserializer=ProcessingRequest.FromString,
+            self.process,
+            request_deserializer=lambda raw: (ProcessingRequest.FromString(raw), len(raw)),
             response_serializer=ProcessingResponse.SerializeToString,
         )
         server = grpc.aio.server(options=_SERVER_OPTIONS)
@@ -277,10 +147,4 @@ class ExtProcServer:
                 f"Cannot listen for Envoy at {self._socket}: another sidecar may hold it, see clauditor status."
             ) from error
         self._socket.chmod(0o600)
-        self._server = server
-
-    async def stop(self) -> None:
-        """Stop taking streams, and end those under way after half a second."""
-        self._service.is_stopping = True
-        if self._server is not None:
-            await self._server.stop(_STOP_SECONDS)
+        return server

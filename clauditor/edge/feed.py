@@ -106,6 +106,7 @@ class Feed:
         self._subscribers: set[Subscription] = set()
         self._changed: dict[str, None] = {}
         self._events: list[Event] = []
+        self._stirred = asyncio.Event()
         self._hurry = asyncio.Event()
         self._hub: LiveSessions
         self._now: Callable[[], float]
@@ -121,6 +122,7 @@ class Feed:
         return len(self._subscribers)
 
     def observe(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:  # noqa: ARG002
+        self._stirred.set()
         if event.session_id:
             self._changed[event.session_id] = None
         if isinstance(event, Progress):
@@ -136,6 +138,8 @@ class Feed:
     def mark(self, session_ids: Iterable[str]) -> None:
         """These sessions changed by time alone, or left memory."""
         self._changed.update(dict.fromkeys(session_ids))
+        if self._changed:
+            self._stirred.set()
 
     def close(self) -> None:
         """End every stream, so that the server can."""
@@ -143,7 +147,7 @@ class Feed:
             subscriber.close()
 
     async def run(self, hub: LiveSessions, now: Callable[[], float]) -> None:
-        """Tell subscribers what changed: four times a second, at once where an event asks for it.
+        """Tell subscribers what changed: four times a second at most, at once where an event asks for it.
 
         `now` tells Unix seconds.
         """
@@ -153,10 +157,12 @@ class Feed:
             self._last_id = self._oldest_id = max(self._last_id, int(now() * 1_000_000))
             self._runs.set()
         while True:
+            await self._stirred.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._hurry.wait()
                     await asyncio.sleep(MILESTONE_SECONDS)
+            self._stirred.clear()
             self._hurry.clear()
             await self.flush()
 

@@ -171,6 +171,10 @@ class Joining(Generic[C]):
             self._cut.put(capture.exchange_id, copy, self._now)
         return []
 
+    def given_up(self, exchange_id: str) -> None:
+        """The copy is looked at no longer, which was told as a gap."""
+        self._open.pop(exchange_id, None)
+
     def logged(self, line: Line) -> list[Ended[C] | Gap]:
         """Envoy logged the end of a call."""
         exchange_id = line.exchange_id

@@ -1,8 +1,8 @@
 """Envoy's access log as a file: read on from where an earlier daemon stopped, over rotations, in bounded slices.
 
-Everything here blocks and belongs on a thread. Envoy appends whole lines (half of one where it was killed or the disk
-was full). A rotation renames the file and has Envoy open a new one: what it had not flushed goes to the new one, so
-no line is lost (measured with Envoy 1.40); copying and truncating would lose what is written in between.
+Everything here but `has_changed` blocks and belongs on a thread. Envoy appends whole lines (half of one where it was
+killed or the disk was full). A rotation renames the file and has Envoy open a new one: what it had not flushed goes to
+the new one, so no line is lost (measured with Envoy 1.40); copying and truncating would lose what is written in between.
 """
 
 from __future__ import annotations
@@ -158,6 +158,16 @@ class LogFile:
             elif place is places[-1]:  # the one before it had been read
                 log.warning("the access log is not where it was: what was not read is lost")
                 self.counters.lost_files += 1
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether there may be something to read or to put aside; costs one look at the directory, and may be asked on the loop."""
+        try:
+            status = self._path.stat(follow_symlinks=False)
+        except OSError:
+            return True
+        newest = self._files[-1] if self._files else None
+        return newest is None or (status.st_ino, status.st_size) != (newest.inode, newest.offset)
 
     def read(self) -> list[RawLine]:
         """The next slice of whole lines; none: everything was read. Raises OSError."""

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from clauditor.edge.encoding import to_json
 from clauditor.edge.endpoints import BadParameterError
-from clauditor.edge.feed import Feed
 from clauditor.edge.hooks import Hooks
 from clauditor.edge.past import resolve
 from clauditor.edge.problems import problem
@@ -22,9 +21,8 @@ from clauditor.edge.statusline import session_of, statusline_answer
 class Posts:
     """The handlers of POST endpoints. `now` tells Unix seconds."""
 
-    def __init__(self, *, hub: Live, store: Kept, feed: Feed, hooks: Hooks, now: Callable[[], float]) -> None:
+    def __init__(self, *, hub: Live, store: Kept, hooks: Hooks, now: Callable[[], float]) -> None:
         self._hub = hub
-        self._feed = feed
         self._store = store
         self._hooks = hooks
         self._now = now
@@ -50,5 +48,4 @@ class Posts:
         session_id = await resolve(request.path_params["id"], self._hub, self._store)
         if not self._hub.mute(session_id, self._now(), is_muted=is_muted):
             return problem(HTTPStatus.CONFLICT, "not_live", "Only a live session can be muted.")
-        self._feed.mark([session_id])
         return Response(status_code=HTTPStatus.NO_CONTENT)

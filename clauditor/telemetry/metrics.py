@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import prometheus_client
@@ -52,6 +52,24 @@ WATCHED: Final[Mapping[str, tuple[str, str | None, str]]] = {
     "clauditor_edge_open_exchanges": ("gauge", None, "Exchanges under way."),
     "clauditor_edge_bytes": ("counter", "direction", "Body bytes copied to us, still encoded."),
     "clauditor_edge_cut_short": ("counter", None, "Copies that stopped before the exchange ended."),
+    "clauditor_edge_waiting_bytes": ("gauge", None, "Copied bytes that were not looked at yet."),
+    "clauditor_edge_overflows": (
+        "counter",
+        "limit",
+        "Exchanges no longer observed because too much of them waited.",
+    ),
+    "clauditor_edge_overflow_bytes": ("counter", None, "Copied bytes that were dropped for that reason."),
+    "clauditor_access_log_lines": ("counter", "kind", "Lines of Envoy's access log by what they were."),
+    "clauditor_access_log_files": ("counter", "fate", "Files of the access log put aside, or lost unread."),
+    "clauditor_access_log_errors": ("counter", None, "Failed attempts to keep the place in the log."),
+    "clauditor_joined_exchanges": (
+        "counter",
+        "fate",
+        "Calls in Envoy's access log by whether their copy was seen.",
+    ),
+    "clauditor_envoy_up": ("gauge", None, "Whether Envoy's admin interface answered just now."),
+    "clauditor_envoy_events": ("counter", "event", "What Envoy itself counted since its start."),
+    "clauditor_envoy_connections": ("gauge", "peer", "Envoy's open connections."),
     "clauditor_store_rows": ("counter", None, "Rows written to the history."),
     "clauditor_store_rows_dropped": ("counter", None, "Rows lost: the history could not take them."),
     "clauditor_store_rows_expired": ("counter", None, "Rows removed because they were past their time."),
@@ -153,6 +171,7 @@ class Metrics:
         self._readings = _Readings()
         self.watch("clauditor_internal_errors", lambda: self._errors)
         self.registry.register(self._readings)
+        self._fetches: list[Callable[[], Awaitable[None]]] = []
 
     def watch(self, family: str, read: Callable[[], Reading]) -> None:
         """Read `family` (one of WATCHED) at each scrape: a number, or numbers by label value.
@@ -161,12 +180,22 @@ class Metrics:
         """
         self._readings.sources[family].append(read)
 
+    def fetch(self, fetch: Callable[[], Awaitable[None]]) -> None:
+        """Await `fetch` before each scrape: what is read then comes from another program."""
+        self._fetches.append(fetch)
+
     def internal_error(self, part: str) -> None:
         """An error of our own was caught; `part` is one constant word."""
         self._errors[part] += 1
 
+    async def scrape(self) -> bytes:
+        """Every family in the text format (`CONTENT_TYPE`), with what other programs say now."""
+        for fetch in self._fetches:
+            await fetch()
+        return self.render()
+
     def render(self) -> bytes:
-        """Every family in the text format (`CONTENT_TYPE`)."""
+        """Every family as it is known."""
         return prometheus_client.generate_latest(self.registry)
 
     def observe(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:  # noqa: ARG002

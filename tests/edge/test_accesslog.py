@@ -274,8 +274,10 @@ class Follower:
         def settle(said: Sequence[Ended[Exchange] | Gap]) -> None:
             self.said += said
 
+        file = LogFile(self.log.path, reopen=self.log.reopen)
+        file.open(self.position)
         access_log = AccessLog(
-            LogFile(self.log.path, reopen=self.log.reopen),
+            file,
             Joining(),
             position=self.position,
             earlier=lambda _since: (set(self.known), set()),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import json
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-from clauditor.edge.extproc import ExtProc, ExtProcServer
+from clauditor.edge.extproc import ExtProcServer
+from clauditor.edge.inbox import Inbox
+from clauditor.edge.inspector import Inspector
 from clauditor.edge.joining import By, Joining, Line
+from clauditor.hub import Hub
 from clauditor.model.events import (
+    UNOBSERVED,
     AttemptFailed,
     AttemptFinished,
     AttemptStarted,
@@ -21,7 +27,8 @@ from clauditor.model.events import (
     GapFound,
     ResponseStarted,
 )
-from clauditor.model.session import UNOBSERVED
+from clauditor.model.facts import Fact
+from clauditor.model.session import Session
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
 from clauditor.wire.exchange import Exchange
 from support.messages_api import (
@@ -35,7 +42,8 @@ from support.messages_api import (
     message_start,
     request,
 )
-from support.stack import until
+from support.served import eventually
+from support.story import FlatBook
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 WHEN = {
@@ -48,13 +56,14 @@ ATTRIBUTES: dict[str, Any] = {"envoy.filters.http.ext_proc": {"fields": WHEN}}
 class Edge:
     """A served edge and the events it published."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, inbox: Inbox | None = None) -> None:
         self.events: list[Event] = []
         self.joining: Joining[Exchange] = Joining()
-        self.service = ExtProc(
-            publish=self.publish, now=lambda: 1000.0, secrets=SECRETS, joining=self.joining
+        self.inbox = inbox or Inbox()
+        self.service = Inspector(
+            self.inbox, publish=self.publish, now=lambda: 1000.0, secrets=SECRETS, joining=self.joining
         )
-        self.server = ExtProcServer(self.service, socket)
+        self.server = ExtProcServer(self.inbox, socket, now=lambda: 1000.0)
         self.address = f"unix:{socket}"
 
     async def copy(self, messages: Iterable[ProcessingRequest], *, cut: bool = False) -> None:
@@ -67,6 +76,15 @@ class Edge:
             if cut:
                 await call.done_writing()
             assert await call.read() is grpc.aio.EOF
+        await self.looked()
+
+    async def looked(self) -> None:
+        """Every stream has ended, and all of it was looked at."""
+        await eventually(lambda: self.server.counters.open == 0)
+        await self.service.look()
+
+    def observe(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:
+        self.events.append(event)
 
     def publish(self, event: Event) -> None:
         """Stands in for the hub, of which the joining is a sink."""
@@ -85,7 +103,7 @@ class Edge:
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     edge = Edge(tmp_path / "s")
-    await edge.server.start()
+    edge.server.start()
     yield edge
     await edge.server.stop()
 
@@ -112,11 +130,8 @@ async def test_an_exchange_is_named_by_its_connection_and_microsecond_and_ended_
     (finished,) = edge.of(AttemptFinished)
     assert (finished.session_id, finished.exchange_id) == (SESSION, "7-1795356000000001")
     assert not edge.of(GapFound)
-    assert (edge.service.counters.exchanges, edge.service.counters.open, edge.service.counters.cut_short) == (
-        1,
-        0,
-        0,
-    )
+    counters = edge.server.counters
+    assert (counters.exchanges, counters.open, edge.service.counters.cut_short) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +182,7 @@ async def test_a_copy_that_lacks_only_its_end_is_an_answer_like_any_other(edge: 
 
 
 async def test_the_time_of_an_end_is_the_breaks_own(edge: Edge) -> None:
-    edge.service._now = lambda: 1003.0
+    edge.server._now = lambda: 1003.0
     await edge.copy(exchange()[:3], cut=True)
     edge.service._now = lambda: 1004.5
     edge.logged(by="client", seconds=0.5)
@@ -194,9 +209,11 @@ async def test_our_own_stop_is_nobodys_failure(edge: Edge) -> None:
         )()
         for message in exchange()[:3]:
             await call.write(message)
-        await asyncio.to_thread(until, lambda: bool(edge.of(ResponseStarted)), "a stream under way")
+        looking = asyncio.create_task(edge.service.run())
+        await eventually(lambda: bool(edge.of(ResponseStarted)))
         await edge.server.stop()
-        await asyncio.to_thread(until, lambda: edge.service.counters.open == 0, "the end of the stream")
+        looking.cancel()
+    await edge.looked()
     assert len(edge.of(AttemptStarted)) == 1
     assert not edge.of(AttemptFailed)
 
@@ -243,7 +260,7 @@ async def test_other_traffic_is_counted_and_makes_no_events(edge: Edge) -> None:
         ]
     )
     assert edge.events == []
-    assert edge.service.counters.exchanges == 1
+    assert edge.server.counters.exchanges == 1
 
 
 async def test_our_own_error_ends_the_observation_and_nothing_else(edge: Edge) -> None:
@@ -253,6 +270,7 @@ async def test_our_own_error_ends_the_observation_and_nothing_else(edge: Edge) -
     edge.service._publish = broken
     await edge.copy(exchange())
     assert edge.service.counters.internal_errors >= 1
+    assert edge.service._exchanges == {}
     edge.service._publish = edge.publish
     await edge.copy(exchange())
     assert len(edge.of(AttemptFinished)) == 1
@@ -271,3 +289,110 @@ async def test_a_call_that_we_failed_to_read_to_its_end_is_a_gap(edge: Edge) -> 
         ("proxy", UNOBSERVED)
     ]
     assert [(gap.session_id, gap.reason) for gap in edge.of(GapFound)] == [(SESSION, "internal_error")]
+
+
+class Slow:
+    """A sink, as slow as can be."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def observe(self, event: Event, session: Session | None, facts: Sequence[Fact]) -> None:
+        time.sleep(self.seconds)
+
+
+async def test_nothing_that_is_slow_on_the_loop_delays_the_drain(edge: Edge) -> None:
+    """Signals and sinks run in `publish`: while one of them takes two seconds, streams are read to their end."""
+    slow = Slow(2.0)
+    hub = Hub(book=FlatBook(), sinks=(slow, edge))
+    edge.service._publish = hub.publish
+    looking = asyncio.create_task(edge.service.run())
+    many = 20
+    drained: list[float] = []
+    with concurrent.futures.ThreadPoolExecutor(many) as clients:
+        began = time.monotonic()
+        for number in range(many):
+            client = clients.submit(send_and_wait, edge.address, number)
+            client.add_done_callback(lambda _: drained.append(time.monotonic() - began))
+        await eventually(lambda: bool(edge.events))  # the first event has blocked the loop meanwhile
+        assert len([seconds for seconds in drained if seconds < 2.0]) == many
+    assert (edge.server.counters.open, edge.server.counters.exchanges) == (0, many)
+    assert edge.service.lag_seconds >= 0.0
+    slow.seconds = 0.0
+    await eventually(lambda: len(edge.of(AttemptFinished)) == many)
+    looking.cancel()
+    assert (edge.service.counters.internal_errors, edge.inbox.waiting_bytes) == (0, 0)
+
+
+def send_and_wait(address: str, number: int) -> None:
+    """One exchange, from a thread; returns when its stream was ended by the sidecar."""
+    messages = exchange()
+    messages[0].attributes["envoy.filters.http.ext_proc"].fields["connection.id"].number_value = number
+    with grpc.insecure_channel(address) as channel:
+        call = channel.stream_stream(
+            METHOD, request_serializer=ProcessingRequest.SerializeToString, response_deserializer=None
+        )
+        assert list(call(iter(messages), timeout=20)) == []
+
+
+async def test_a_copy_for_which_there_is_no_room_is_a_gap_once_and_its_session_is_marked(
+    tmp_path: Path,
+) -> None:
+    edge = Edge(tmp_path / "s", Inbox(max_copy_bytes=20_000))
+    hub = Hub(book=FlatBook(), sinks=(edge.joining, edge))
+    edge.service._publish = hub.publish
+    edge.server.start()
+    before = exchange(answer=message_start())
+    more = ProcessingRequest(response_body={"body": b": " + b"x" * 9_000 + b"\n\n", "end_of_stream": False})
+    async with grpc.aio.insecure_channel(edge.address) as channel:
+        call = channel.stream_stream(
+            METHOD, request_serializer=ProcessingRequest.SerializeToString, response_deserializer=None
+        )()
+        for message in [*before[:4], more, more, more]:
+            await call.write(message)
+        await eventually(lambda: edge.inbox.counters.of_one == 1)
+        await edge.service.look()  # the loop is back, and the stream goes on
+        shot = hub.snapshot(SESSION, 1000.0)
+        assert shot is not None
+        assert (shot["unobserved"]["exchanges"], shot["cost_complete"]) == (1, False)
+        assert (shot["failed_attempts"], shot["state"]) == (0, "waiting")
+        for message in [more, before[4]]:
+            await call.write(message)
+        assert await call.read() is grpc.aio.EOF
+    await edge.looked()
+    edge.logged(request_bytes=10**6, response_bytes=10**6)
+    assert [(gap.reason, gap.session_id, gap.unseen_bytes > 9_000) for gap in edge.of(GapFound)] == [
+        ("overflow", SESSION, True)
+    ]
+    assert [failure.error_type for failure in edge.of(AttemptFailed)] == [UNOBSERVED]
+    assert edge.joining.counters.joined == 1
+    assert edge.joining.is_idle
+    assert edge.service._exchanges == {}
+    edge.service._publish = edge.publish
+    await edge.copy(exchange())  # the next one is seen whole
+    assert len(edge.of(AttemptFinished)) == 1
+    await edge.server.stop()
+
+
+async def test_what_has_waited_for_the_history_to_open_is_seen_as_if_it_came_now(edge: Edge) -> None:
+    for number in range(3):
+        await asyncio.to_thread(send_and_wait, edge.address, number)
+    assert edge.events == []
+    await edge.service.look()
+    assert len(edge.of(AttemptFinished)) == 3
+    assert not edge.of(GapFound)
+
+
+async def test_a_stream_that_is_faster_than_we_can_look_is_seen_whole(tmp_path: Path) -> None:
+    edge = Edge(tmp_path / "s", Inbox(max_copy_bytes=600_000))
+    edge.server.start()
+    looking = asyncio.create_task(edge.service.run())
+    first, second, third, whole, last = exchange()
+    line = ProcessingRequest(response_body={"body": b": " + b"x" * 200_000 + b"\n\n"})
+    await edge.copy([first, second, third, *[line] * 200, whole, last])
+    looking.cancel()
+    await edge.looked()
+    assert len(edge.of(AttemptFinished)) == 1
+    assert not edge.of(GapFound)
+    assert edge.inbox.counters.of_one == 0
+    await edge.server.stop()

@@ -71,6 +71,9 @@ async def test_a_session_is_muted_and_unmuted(sidecar: Sidecar) -> None:
     muted = await sidecar.get("/api/v1/sessions/aaaa")
     assert muted["muted_until"] == sidecar.now + 3600
     assert muted["attention"] <= 100
+    await sidecar.settle()  # nothing else happens, and it is kept all the same
+    (kept,) = sidecar.store.load_open_sessions(sidecar.now)
+    assert kept.muted_until == sidecar.now + 3600
     assert (await sidecar.client.post(MUTE, json={"muted": False})).status_code == 204
     assert (await sidecar.get("/api/v1/sessions/aaaa"))["muted_until"] is None
 

@@ -7,11 +7,10 @@ import contextlib
 import os
 import signal
 import socket
-import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -24,89 +23,19 @@ from clauditor.edge.logfile import LogFile
 from clauditor.proxy.envoy import Admin
 from clauditor.proxy.process import PidRecord
 from clauditor.proxy.rundir import RunDir
-from clauditor.store.rows import OUTCOMES, join_exchange
+from support.asking import Api
+from support.books import Books, books
 from support.stack import RunningStack, until, watched_vendor
+from support.steady import BODY, Traffic
 
 pytestmark = pytest.mark.timeout(240)
 
 SETTLED_SECONDS = 4.0  # longer than any line or copy is waited for: what is to be told has been told
-BODY = {
-    "model": "claude-opus-5-5",
-    "max_tokens": 9,
-    "stream": True,
-    "messages": [{"role": "user", "content": "hello"}],
-}
-
-
-@dataclass
-class Traffic:
-    """Clients that ask one after another until told to stop; each exchange has a session of its own."""
-
-    url: str
-    clients: int = 4
-    errors: list[str] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    @contextlib.contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        thread = threading.Thread(target=lambda: asyncio.run(self._run(name)))
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
-        assert self.errors == []
-
-    async def _run(self, name: str) -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            await asyncio.gather(*(self._ask(client, f"{name}-{number}") for number in range(self.clients)))
-
-    async def _ask(self, client: httpx.AsyncClient, name: str) -> None:
-        number = 0
-        while not self._stop.is_set():
-            number += 1
-            headers = {"x-claude-code-session-id": f"{name}-{number}", "x-api-key": "k"}
-            answer = await client.post(f"{self.url}/v1/messages", json=BODY, headers=headers)
-            if answer.status_code != 200:
-                self.errors.append(f"{name}-{number}: {answer.status_code}")
-            await asyncio.sleep(0.02)
-
-
-@dataclass
-class Books:
-    """What the sidecar has on disk, by session: calls by outcome, and gaps."""
-
-    calls: dict[str, list[str]]
-    gaps: dict[str, list[tuple[str, str, int]]]
-    exchanges: list[str]
-
-    @property
-    def answered(self) -> set[str]:
-        return {name for name, outcomes in self.calls.items() if "ok" in outcomes}
 
 
 def wall() -> float:
     """The vendor's clock."""
     return time.time()  # noqa: TID251 - the vendor writes it in its books
-
-
-def books(stack: RunningStack) -> Books:
-    with contextlib.closing(sqlite3.connect(f"file:{stack.data_dir}/clauditor.db?mode=ro", uri=True)) as db:
-        found = Books({}, {}, [])
-        for name, micros, connection, outcome in db.execute(
-            "SELECT s.session_id, c.exchange_us, c.exchange_connection, c.outcome"
-            " FROM calls c JOIN sessions s ON s.key = c.session"
-        ):
-            found.calls.setdefault(name, []).append(OUTCOMES[outcome])
-            found.exchanges.append(join_exchange(micros, connection))
-        for name, *gap in db.execute(
-            "SELECT coalesce(s.session_id, ''), g.exchange_id, n.name, g.unseen_bytes FROM gaps g"
-            " JOIN names n ON n.key = g.reason LEFT JOIN sessions s ON s.key = g.session"
-        ):
-            found.gaps.setdefault(name, []).append(tuple(gap))
-    return found
 
 
 def accounted(vendor: Simulator, stack: RunningStack, seconds: float) -> tuple[list[Record], Books]:
@@ -288,9 +217,12 @@ def test_who_broke_a_stream_off_is_told_within_three_seconds_with_what_was_count
 ) -> None:
     vendor, stack = pair
     vendor.script("broken", reply)
+    api = Api(stack)
     left_at = ask(stack.proxy_url, "broken", until_bytes=leave_after)
-    shot = stack.session_when("broken", lambda seen: seen["failed_attempts"] == 1)
-    assert time.monotonic() - left_at < 3.0
+    shot = until(lambda: api.failed("broken"), "the failed attempt told")
+    seconds = time.monotonic() - left_at
+    sys.stdout.write(f"told as {kind} after {seconds:.2f} s\n")
+    assert seconds < 3.0
     (record,) = until(lambda: vendor.ledger.of("broken") or None, "the vendor's record")
     assert record.usage is not None
     assert shot["tokens"]["input"] == record.usage.input > 0
@@ -373,6 +305,16 @@ async def test_envoys_own_counters_are_read(pair: tuple[Simulator, RunningStack]
         0,
     )
     assert set(stats.connections) == {"client", "upstream", "sidecar"}
+    api = Api(stack)
+    await asyncio.to_thread(
+        until, lambda: api.metric('clauditor_joined_exchanges_total{fate="joined"}') == 2, "both"
+    )
+    assert api.metric("clauditor_envoy_up") == 1
+    assert api.get("/healthz").headers["date"].endswith(" GMT")
+    assert api.metric('clauditor_envoy_events_total{event="upstream_break"}') == 1
+    assert api.metric('clauditor_envoy_events_total{event="failed_open"}') == 0
+    assert api.metric('clauditor_envoy_connections{peer="sidecar"}') >= 1
+    assert api.metric('clauditor_access_log_lines_total{kind="calls"}') == 2
     away = EnvoyStats(Admin(run.path / "nobody.sock").figures)
     await away.refresh()
     assert (away.events, away.connections) == ({}, {})

@@ -26,6 +26,7 @@ from clauditor.model.events import (
     Progress,
     ResponseStarted,
     SessionEnded,
+    SessionMuted,
     SideCallFinished,
     SignalCleared,
     SignalRaised,
@@ -154,6 +155,7 @@ _event = st.one_of(
         tool_name=st.none() | _name, notice=st.sampled_from([None, "permission_prompt"])),
     _of(GapFound, reason=st.just("restart"), unseen_bytes=st.integers(0, 9)),
     _of(SessionEnded, reason=st.just("hook")),
+    _of(SessionMuted, until=st.sampled_from([None, BEGAN_AT + 3600])),
     st.builds(ClockJumped, at=st.just(0.0), session_id=st.just(""), seconds=st.sampled_from([-7200.0, 5.0, 3600.0])),
 )  # fmt: skip
 _passed = st.sampled_from([0.0, 0.1, 0.1, 1.0, 1.0, 3.0, 6.0, 12.0, 61.0, 130.0])
