@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
 import signal
 import sys
+import threading
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -18,11 +21,21 @@ from clauditor.cli import in_words
 from clauditor.cli.options import STACK, settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
-from clauditor.proxy.client_env import BASE_URL, client_variables, obstacle, settings_obstacle
+from clauditor.proxy import ports
+from clauditor.proxy.client_env import (
+    BASE_URL,
+    client_variables,
+    obstacle,
+    settings_base_url,
+    settings_obstacle,
+)
+from clauditor.proxy.plan import Plan
 from clauditor.proxy.stack import Stack
+from clauditor.setup.session_settings import with_settings
 
 NOT_FOUND: Final = 127  # what shells answer for a command that does not exist,
 NOT_EXECUTABLE: Final = 126  # and for one that cannot be executed
+PATIENCE_SECONDS: Final = 4.5  # and half a second to find out what there is then
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -44,14 +57,15 @@ def run(settings: Settings, command: tuple[str, ...]) -> NoReturn:
     environ = dict(os.environ)
     stack = Stack(settings)
     try:
-        proxy_url = _way_through(settings, stack, Path(command[0]).name)
+        proxy_url = _way_in_time(settings, stack, Path(command[0]).name)
         environ |= client_variables(proxy_url, os.environ)
         environ["CLAUDITOR_RUN_ID"] = str(uuid.uuid4())
+        command = with_settings(
+            command, proxy_url=proxy_url, settings=settings, environ=os.environ, directory=Path.cwd()
+        )
     except (ClauditorError, OSError) as error:
-        reason = in_words(error).rstrip(".")
-        click.echo(f"clauditor: {reason}. Starting {command[0]} directly, it is not watched.", err=True)
-        if environ.get(BASE_URL) == stack.status().proxy.url:
-            del environ[BASE_URL]  # left over from `clauditor env`: nobody listens there now
+        click.echo(f"clauditor: {in_words(error).rstrip('.')}. {_how_directly(command, stack)}", err=True)
+        command = _past_the_proxy(command, environ, stack)
     _become(command, environ)
 
 
@@ -77,26 +91,59 @@ def env(settings: Settings, shell: str | None) -> None:
         click.echo(f"set -gx {name} {quoted};" if shell == "fish" else f"export {name}={quoted}")
 
 
+def _way_in_time(settings: Settings, stack: Stack, program: str) -> str:
+    """The proxy's address, unless that takes longer than anybody should wait before their own work begins.
+
+    Raises ClauditorError or OSError with the reason to go directly, a mistake of ours included. A start that takes too
+    long is left to itself: the next client may find it done.
+    """
+    found: Future[str] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(_way_through(settings, stack, program))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is started
+            found.set_exception(error)
+
+    threading.Thread(target=look, name="way", daemon=True).start()
+    try:
+        return found.result(PATIENCE_SECONDS)
+    except TimeoutError as error:
+        if not stack.proxy_is_ours():
+            raise ClauditorError("The proxy is not ready in time; see clauditor status") from error
+        return _address(stack, program, "The proxy runs, but nothing is recorded until the sidecar is ready.")
+    except (ClauditorError, OSError):
+        raise
+    except Exception as error:
+        raise ClauditorError(f"A mistake in Clauditor itself ({error!r})") from error
+
+
 def _way_through(settings: Settings, stack: Stack, program: str) -> str:
     """The proxy's address, once it is sure to be ours; raises ClauditorError with the reason to go directly."""
     if settings.problems:
         raise ClauditorError(settings.problems[0])
     _refuse_other_places(stack, program)
     stack.refuse_other_choices()
+    problem = None
     if not stack.serves():
         try:
             stack.start()
         except ClauditorError as error:
             if not stack.proxy_is_ours():
                 raise
-            click.echo(
-                f"clauditor: {error}", err=True
-            )  # unrecorded until the sidecar is back, but not broken
+            problem = str(error)
     if not stack.proxy_is_ours():
         raise ClauditorError(
             "Another user's program listens on the proxy's port; choose another one with --port."
         )
+    return _address(stack, program, problem)
+
+
+def _address(stack: Stack, program: str, problem: str | None) -> str:
+    """The address of a proxy that serves; says the problem if the sidecar does not even take what Envoy copies."""
     _refuse_other_places(stack, program)
+    if problem is not None and not ports.accepts_at(stack.run.extproc_socket):
+        click.echo(f"clauditor: {problem}", err=True)
     return stack.status().proxy.url
 
 
@@ -108,6 +155,40 @@ def _refuse_other_places(stack: Stack, program: str) -> None:
         reason = settings_obstacle(os.environ, Path.cwd(), proxy_url=found.proxy.url, upstream=found.upstream)
     if reason is not None:
         raise ClauditorError(reason)
+
+
+def _past_the_proxy(command: tuple[str, ...], environ: dict[str, str], stack: Stack) -> tuple[str, ...]:
+    """The command as it reaches the API although the proxy does not serve; takes our address out of `environ`.
+
+    Settings that `install` wrote would still lead to the proxy. What is given on the command line beats them.
+    """
+    plan = Plan.read(stack.run.plan)
+    if plan is None:
+        return command
+    if environ.get(BASE_URL) == plan.proxy_url:  # left over from `clauditor env`
+        del environ[BASE_URL]
+    if not _leads_here(command, environ, plan) or _has_settings(command):
+        return command
+    direct = json.dumps({"env": {BASE_URL: plan.upstream}})
+    return (command[0], "--settings", direct, *command[1:])
+
+
+def _how_directly(command: tuple[str, ...], stack: Stack) -> str:
+    plan = Plan.read(stack.run.plan)
+    if plan is not None and _has_settings(command) and _leads_here(command, os.environ, plan):
+        return "Its settings lead to the proxy all the same; for a direct way: clauditor off"
+    return f"Starting {command[0]} directly, it is not watched."
+
+
+def _leads_here(command: tuple[str, ...], environ: Mapping[str, str], plan: Plan) -> bool:
+    """Whether Claude Code's settings send this client to the proxy, whatever its environment says."""
+    if Path(command[0]).name != "claude":
+        return False
+    return (settings_base_url(environ, Path.cwd()) or "").rstrip("/") == plan.proxy_url
+
+
+def _has_settings(command: tuple[str, ...]) -> bool:
+    return any(word == "--settings" or word.startswith("--settings=") for word in command[1:])
 
 
 def _become(command: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:

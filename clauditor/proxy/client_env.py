@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from clauditor.config import ANTHROPIC
 from clauditor.text import clean, redact
 
 BASE_URL: Final = "ANTHROPIC_BASE_URL"
@@ -20,6 +21,8 @@ OTHER_PROVIDERS: Final = {
     "CLAUDE_CODE_USE_VERTEX": "Google Vertex AI",
     "CLAUDE_CODE_USE_FOUNDRY": "Microsoft Foundry",
 }
+NO_PROXY: Final = frozenset({"NO_PROXY", "no_proxy"})
+PROXY_VARIABLES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 SETTINGS_LIMIT_BYTES: Final = 1 << 20
 
 
@@ -33,6 +36,24 @@ def client_variables(proxy_url: str, environ: Mapping[str, str]) -> dict[str, st
         "NO_PROXY": _with_loopback(environ.get("NO_PROXY") or environ.get("no_proxy") or ""),
         "no_proxy": _with_loopback(environ.get("no_proxy") or environ.get("NO_PROXY") or ""),
     }
+
+
+def settings_variables(
+    proxy_url: str, environ: Mapping[str, str], named: Mapping[str, Any], *, upstream: str
+) -> dict[str, str]:
+    """The same for the client's settings file, whose own variables (`named`) beat the shell's.
+
+    `NO_PROXY` is written only where a proxy is set: in a file it would hide what a shell says of other hosts.
+    """
+    seen = {**environ, **{name: value for name, value in named.items() if isinstance(value, str)}}
+    variables = client_variables(proxy_url, seen)
+    if not any(seen.get(name) for name in PROXY_VARIABLES):
+        variables = {name: value for name, value in variables.items() if name not in NO_PROXY}
+    # With another host than Anthropic's the client holds tool search back in some conversations, older versions in
+    # all: not every gateway passes its blocks. We do; what a company's gateway behind us does is not ours to say.
+    if upstream == ANTHROPIC and "ENABLE_TOOL_SEARCH" not in seen:
+        variables["ENABLE_TOOL_SEARCH"] = "true"
+    return variables
 
 
 def obstacle(environ: Mapping[str, str], *, proxy_url: str | None, upstream: str) -> str | None:
@@ -54,6 +75,14 @@ def settings_obstacle(
         variables = _environment_in(path)
         if (found := obstacle(variables, proxy_url=proxy_url, upstream=upstream)) is not None:
             return f"{path}: {found}"
+    return None
+
+
+def settings_base_url(environ: Mapping[str, str], directory: Path) -> str | None:
+    """The base URL that the settings files of a client with this environment name; None: they name none."""
+    for path in _settings_files(environ, directory):
+        if address := _environment_in(path).get(BASE_URL):
+            return address
     return None
 
 

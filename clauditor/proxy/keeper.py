@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from clauditor.proxy import trouble
 from clauditor.proxy.plan import Job
 from clauditor.proxy.process import PidRecord, Process
 from clauditor.proxy.rundir import RunDir
@@ -31,7 +33,7 @@ ADOPTION_SECONDS: Final = 2.0  # how long a running program may take to show tha
 RECORD_AGAIN_SECONDS: Final = 1.0  # how soon a pid file that could not be written is tried again
 A_LONG_TIME_SECONDS: Final = 3600.0
 TAIL_BYTES: Final = 4096
-FAILURES_KEPT: Final = 9
+LOG_PREFIX: Final = re.compile(r"^(\[[^\]]*\] ?)+")
 
 Replace = Callable[[Process], Callable[[], None]]
 """Makes room for a new program; what it returns is called once the new one is ready."""
@@ -50,8 +52,12 @@ class Keeper:
         replace: Replace,
         grace_seconds: float,
         own_logs: tuple[str, ...] = (),
+        when_ready: Callable[[], None] | None = None,
     ) -> None:
-        """`own_logs`: what the program itself writes in `run/`, by name; a long one is put aside before a start."""
+        """`own_logs`: what the program itself writes in `run/`, by name; a long one is put aside before a start.
+
+        `when_ready` is called once, when the program is ready for the first time.
+        """
         self._job = job
         self._run = run
         self._environ = environ
@@ -59,7 +65,7 @@ class Keeper:
         self._replace = replace
         self._grace_seconds = grace_seconds
         self._own_logs = own_logs
-        self._when_ready: Callable[[], None] | None = None
+        self._when_ready = when_ready
         self._stopping = threading.Event()
         self._starting = threading.Lock()  # no start may slip past a stop
         self._process: Process | None = None
@@ -149,6 +155,8 @@ class Keeper:
         while not process.wait(A_LONG_TIME_SECONDS if written else RECORD_AGAIN_SECONDS):
             written = written or self._record(process, ready=True)
         code = None if self._child is None or self._child.pid != process.pid else self._child.wait()
+        if not self._stopping.is_set():
+            trouble.ended(self._run, self._job.name, code)
         log.log(
             logging.INFO if self._stopping.is_set() else logging.WARNING,
             "%s (pid %d) has ended%s",
@@ -175,10 +183,7 @@ class Keeper:
         if self._stopping.is_set():
             return
         log.warning("%s ended before it was ready: %s", self._job.name, reason)
-        path = self._run.failure_file(self._job.name)
-        with contextlib.suppress(OSError):
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-            path.write_text("\n".join([*lines[-FAILURES_KEPT:], reason]) + "\n", encoding="utf-8")
+        trouble.start_failed(self._run, self._job.name, reason)
 
     def _last_words(self) -> str:
         """The last line of the program's log that says something."""
@@ -187,5 +192,7 @@ class Keeper:
             lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
             grave = [line for line in lines if "[critical]" in line or "[error]" in line]  # Envoy's own words
             if lines:
-                return clean((grave or lines)[-1])
+                # Without Envoy's time, thread and level, and without its whole configuration at the end.
+                words = LOG_PREFIX.sub("", clean((grave or lines)[-1]))
+                return words.partition(" initializing config ")[0]
         return "it says nothing"

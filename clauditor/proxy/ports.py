@@ -20,6 +20,7 @@ from clauditor.proxy.process import LINUX, PROBE_SECONDS, command_name
 
 NEIGHBOURS: Final = 100  # how far from the usual port to look for a free one
 LISTEN: Final = "0A"  # TCP_LISTEN in /proc/net/tcp
+ESTABLISHED: Final = "01"
 LOOPBACK_OR_ANY: Final = frozenset(
     {"0100007F", "00000000", "0" * 32, "0000000000000000FFFF00000100007F", "0" * 24 + "01000000"}
 )
@@ -76,6 +77,15 @@ def accepts(host: str, port: int, timeout_seconds: float = PROBE_SECONDS) -> boo
     return True
 
 
+def accepts_at(path: Path, timeout_seconds: float = PROBE_SECONDS) -> bool:
+    """Whether something takes connections on this Unix socket."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_seconds)
+        connection.connect(str(path))
+        return True
+    return False
+
+
 def listeners(port: int) -> list[Listener]:
     """Who listens where a connection to the loopback port may arrive (Linux; elsewhere unknown: empty)."""
     return [listener for address, listener in _everywhere(port) if address in LOOPBACK_OR_ANY]
@@ -86,7 +96,7 @@ def listens(pid: int, port: int) -> bool:
     if not LINUX:
         return True
     sockets = {f"socket:[{listener.inode}]" for _, listener in _everywhere(port)}
-    return any(target in sockets for target in _open_files(Path(f"/proc/{pid}")))
+    return any(target in sockets for target in open_files(Path(f"/proc/{pid}")))
 
 
 def owner(port: int) -> str:
@@ -94,7 +104,7 @@ def owner(port: int) -> str:
     sockets = {f"socket:[{listener.inode}]" for listener in listeners(port)}
     if sockets:
         for process in Path("/proc").glob("[0-9]*"):
-            if any(target in sockets for target in _open_files(process)):
+            if any(target in sockets for target in open_files(process)):
                 return f"{command_name(int(process.name)) or 'a program'} (pid {process.name})"
     return "another program"
 
@@ -116,18 +126,37 @@ def _cannot_listen(host: str, port: int, error: OSError) -> ClauditorError:
     return ClauditorError(f"Cannot listen on {host} port {port} ({error.strerror}); choose another port.")
 
 
+def connected_sockets(port: int, proc: Path = Path("/proc")) -> frozenset[str]:
+    """Sockets connected to this port of the loopback address, as `open_files` names them (Linux; else none)."""
+    return frozenset(
+        f"socket:[{fields[9]}]"
+        for fields in _connections(proc)
+        if fields[3] == ESTABLISHED and _at(fields[2], port) in LOOPBACK_OR_ANY
+    )
+
+
 def _everywhere(port: int) -> Iterator[tuple[str, Listener]]:
     """Listeners on the port, each with its address as the kernel writes it."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for fields in _connections(Path("/proc")):
+        if fields[3] == LISTEN and (address := _at(fields[1], port)):
+            yield address, Listener(uid=int(fields[7]), inode=fields[9])
+
+
+def _connections(proc: Path) -> Iterator[list[str]]:
+    """Every TCP socket, in the fields of proc_net_tcp(5): 1 own address, 2 the other's, 3 state, 7 user, 9 inode."""
+    for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
-            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                address, _, hex_port = fields[1].partition(":")
-                if fields[3] == LISTEN and int(hex_port, 16) == port:
-                    yield address, Listener(uid=int(fields[7]), inode=fields[9])
+            lines = (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]
+            yield from (line.split() for line in lines)
 
 
-def _open_files(process: Path) -> Iterator[str]:
+def _at(end: str, port: int) -> str | None:
+    """The address of one end of a connection, if it is at this port."""
+    address, _, hex_port = end.partition(":")
+    return address if int(hex_port, 16) == port else None
+
+
+def open_files(process: Path) -> Iterator[str]:
     """Every open file of one process; nothing if we may not look into it."""
     with contextlib.suppress(OSError):
         for descriptor in (process / "fd").iterdir():

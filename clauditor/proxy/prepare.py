@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from clauditor import __version__
 from clauditor.config import PARSERS, Settings, require_upstream_consent
 from clauditor.errors import ClauditorError
 from clauditor.proxy import ports
 from clauditor.proxy.bootstrap import render
+from clauditor.proxy.client_env import LOOPBACK, settings_base_url
 from clauditor.proxy.clusters import ProxyConfig
 from clauditor.proxy.envoy import Envoy, find_envoy
 from clauditor.proxy.plan import Job, Plan, fingerprint
 from clauditor.proxy.process import LINUX, Process
 from clauditor.proxy.rundir import RunDir
 from clauditor.proxy.running import Name, running
-from clauditor.proxy.supervisor import background_environment
+from clauditor.proxy.supervisor import background_environment, draining
 from clauditor.proxy.upstream import Upstream, proxy_address, trusted_certificates
 
 HOST: Final = "127.0.0.1"
@@ -62,6 +66,8 @@ def prepare(
     kept = Plan.read(run.plan)
     programs: tuple[Name, ...] = ("envoy", "sidecar")
     held = {name for name in programs if running(run, name)}
+    if draining(run) is not None:
+        held.add("envoy")
     if kept is not None and held:
         settings = _as_running(settings, kept)
     require_upstream_consent(settings)
@@ -72,7 +78,13 @@ def prepare(
     envoy = find_envoy(settings.envoy)
     kept_port, kept_api_port = (kept.port, kept.api_port) if kept else (None, None)
     port, port_note = _choose_port(
-        settings, "port", HOST, kept=kept_port, held="envoy" in held, taken=settings.api_port
+        settings,
+        "port",
+        HOST,
+        kept=kept_port,
+        held="envoy" in held,
+        taken=settings.api_port,
+        pointed_at=_port_in_settings(environ),
     )
     api_port, api_note = _choose_port(
         settings, "api_port", settings.api_host, kept=kept_api_port, held="sidecar" in held, taken=port
@@ -92,8 +104,6 @@ def prepare(
         owner=owner,
     )
     run.write(run.plan, plan.text())
-    for name in ("envoy", "sidecar"):
-        run.failure_file(name).unlink(missing_ok=True)
     return Prepared(
         plan=plan, settings=settings, proxy=proxy, notes=tuple(note for note in (port_note, api_note) if note)
     )
@@ -111,6 +121,11 @@ def differing_choice(settings: Settings, plan: Plan) -> str | None:
     return None
 
 
+def difference(settings: Settings, plan: Plan) -> str | None:
+    """In what a start by this command line would differ from the running stack: an option, or the version."""
+    return differing_choice(settings, plan) or (None if plan.version == __version__ else "version")
+
+
 def _as_running(settings: Settings, kept: Plan) -> Settings:
     """While something of an earlier start still serves sessions, what is not asked for now stays as it is there."""
     names = [name for name in ("upstream", "upstream_ca", "upstream_proxy", "envoy") if name in kept.choices]
@@ -121,12 +136,20 @@ def _as_running(settings: Settings, kept: Plan) -> Settings:
 
 
 def _choose_port(
-    settings: Settings, name: str, host: str, *, kept: int | None, held: bool, taken: int
+    settings: Settings,
+    name: str,
+    host: str,
+    *,
+    kept: int | None,
+    held: bool,
+    taken: int,
+    pointed_at: int | None = None,
 ) -> tuple[int, str | None]:
     """The port to use and what to say about it.
 
     One that was asked for, or an error; else the last one, so that open sessions find it again; else the usual one;
-    else the next that is free. `held`: our own program still listens on the kept one.
+    else the next that is free. `held`: our own program still listens on the kept one. A port that Claude Code's own
+    settings point at is not left for another one: every session on the machine would go on to knock there.
     """
     wanted: int = getattr(settings, name)
     option = "--" + name.replace("_", "-")
@@ -136,17 +159,38 @@ def _choose_port(
         raise ClauditorError(
             f"Port {wanted} is used by {ports.owner(wanted)}; stop it, or choose another one with {option}."
         )
-    if kept and kept != taken and (held or ports.is_free(host, kept)):
-        return (
-            kept,
-            None if kept == wanted else f"Port {kept} is the one of last time; {option} takes another.",
-        )
+    busy = None
+    if kept and kept != taken:
+        if held or ports.is_free(host, kept):
+            said = f"Port {kept} is the one of last time; {option} takes another."
+            return kept, None if kept == wanted else said
+        busy = kept
     if not wanted:
         return ports.any_free(host), None
-    if wanted != taken and ports.is_free(host, wanted):
+    if wanted == taken or not ports.is_free(host, wanted):
+        busy = busy or wanted
+    if busy is None:
         return wanted, None
-    free = ports.next_free(host, wanted, taken)
-    return free, f"Port {wanted} is used by {ports.owner(wanted)}. Taking {free}."
+    free = (
+        wanted
+        if wanted not in (taken, busy) and ports.is_free(host, wanted)
+        else ports.next_free(host, wanted, taken)
+    )
+    used = f"Port {busy} is used by {ports.owner(busy)}"
+    if busy == pointed_at:
+        raise ClauditorError(
+            f"{used}; your settings point there. Stop it, or: clauditor up {option} {free} && clauditor install"
+        )
+    return free, f"{used}. Taking {free}."
+
+
+def _port_in_settings(environ: Mapping[str, str]) -> int | None:
+    """The port of this machine that Claude Code's user settings send every session to, if they do."""
+    address = settings_base_url(environ, Path.home())
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(address or "")
+        return parts.port if parts.hostname in LOOPBACK else None
+    return None
 
 
 def _envoy_job(

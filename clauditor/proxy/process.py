@@ -61,7 +61,8 @@ class Process:
         """Wait until the process has ended, at most this long; returns whether it has."""
         deadline = time.monotonic() + seconds
         with self._pidfd() as descriptor:
-            if descriptor is not None and self.is_running():
+            # Of a process with threads the first may be gone (a zombie) while the others still hold its locks.
+            if descriptor is not None and _state_and_start(self.pid)[1] == self.started:
                 poll = select.poll()  # not select(): descriptors may pass 1023
                 poll.register(descriptor, select.POLLIN)
                 poll.poll(max(0.0, seconds) * 1000)
@@ -72,6 +73,7 @@ class Process:
     def end(self, grace_seconds: float) -> bool:
         """SIGTERM, then SIGKILL after the grace; returns whether the process has ended."""
         self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # one that was stopped (Ctrl-Z, SIGSTOP) takes no other signal
         if self.wait(grace_seconds):
             return True
         self.signal(signal.SIGKILL)
@@ -126,16 +128,21 @@ def command_name(pid: int) -> str | None:
 
 def _start_of_running(pid: int) -> str | None:
     """When the process with this pid started (in the system's own notation); None if none runs or it is a zombie."""
+    state, started = _state_and_start(pid)
+    return None if state[0] in "ZX" else started
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """The state letter of the process with this pid, and when it started; `X` if there is none."""
     if LINUX:
         try:
             text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return None
+            return "X", ""
         state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
-        return None if state in "ZX" else fields[18]
-    found = _ps(pid, "stat,lstart")
-    state, _, started = (found or "Z").partition(" ")
-    return None if state.startswith("Z") else started.strip()
+        return state, fields[18]
+    state, _, started = (_ps(pid, "stat,lstart") or "X").partition(" ")
+    return state, started.strip()
 
 
 def _ps(pid: int, columns: str) -> str | None:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,11 @@ from clauditor.text import clean
 
 TIMEOUT_SECONDS: Final = 2.0
 ANSWER_LIMIT_BYTES: Final = 16384
+COMMON_NAME: Final = bytes.fromhex("0603550403")  # the object identifier 2.5.4.3, encoded
+BMP_STRING: Final = 0x1E
+NAME_LIMIT_BYTES: Final = (
+    127  # ub-common-name is 64 characters (RFC 5280 appendix A); longer ones have another form
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Check:
                 with context.wrap_socket(connection, server_hostname=upstream.host):
                     self._result = Reach(True, f"TLS and name verified, {self._milliseconds()} ms")
         except ssl.SSLCertVerificationError as error:
-            self._result = Reach(False, _certificate_words(upstream, error))
+            self._result = Reach(False, _certificate_words(upstream, error, lambda: self._issuer(proxy)))
         except socket.gaierror:
             host = proxy[0] if proxy else upstream.host
             self._result = Reach(False, f"{host} cannot be looked up (offline?).{_GOES_ON}")
@@ -82,6 +88,25 @@ class Check:
                 errno.ECONNRESET: "cut the connection",
             }.get(error.errno or 0, f"cannot be reached ({error.strerror or 'no answer'})")
             self._result = Reach(False, f"{place} {reason}.{_GOES_ON}")
+
+    def _issuer(self, proxy: tuple[str, int] | None) -> str | None:
+        """Who signed the certificate that was refused, for a person to recognise; None if it does not say.
+
+        A failed handshake does not show the certificate, so it is asked for again, on a connection of its own.
+        """
+        upstream = self._upstream
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only to read; nothing is sent
+        left = self._began + TIMEOUT_SECONDS - time.monotonic()
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(proxy or (upstream.host, upstream.port), max(0.1, left)) as connection,
+        ):
+            if proxy and _connect(connection, upstream):
+                return None
+            with context.wrap_socket(connection, server_hostname=upstream.host) as tls:
+                return _first_common_name(tls.getpeercert(binary_form=True) or b"")
+        return None
 
     def _milliseconds(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
@@ -108,7 +133,18 @@ def _connect(connection: socket.socket, upstream: Upstream) -> str | None:
     return status or "no answer"
 
 
-def _certificate_words(upstream: Upstream, error: ssl.SSLCertVerificationError) -> str:
+def _first_common_name(certificate: bytes) -> str | None:
+    """The issuer's common name: the issuer stands in front of the subject (RFC 5280 4.1), as DER (X.690 8.1.3)."""
+    _, oid, after = certificate.partition(COMMON_NAME)
+    if not oid or len(after) < 2 or after[1] > NAME_LIMIT_BYTES:
+        return None
+    encoding = "utf-16-be" if after[0] == BMP_STRING else "utf-8"
+    return clean(after[2 : 2 + after[1]].decode(encoding, errors="replace")) or None
+
+
+def _certificate_words(
+    upstream: Upstream, error: ssl.SSLCertVerificationError, issuer: Callable[[], str | None]
+) -> str:
     start = f"Envoy runs, but {upstream.host} does not pass TLS:"
     if error.verify_code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
         return f"{start} its certificate is for another name. Check --upstream."
@@ -120,5 +156,7 @@ def _certificate_words(upstream: Upstream, error: ssl.SSLCertVerificationError) 
         20,
         21,
     ):  # X509_V_ERR_*SELF_SIGNED*, *UNABLE_TO_*: nobody known signed it
-        return f"{start} unknown issuer. Give the company's CA: clauditor up --upstream-ca FILE"
+        name = issuer()
+        named = f' "{name}"' if name else ""
+        return f"{start} unknown issuer{named}. Give the company's CA: clauditor up --upstream-ca FILE"
     return f"{start} {clean(error.verify_message)}."

@@ -112,9 +112,13 @@ class RunDir:
         """Why starts of a program failed, a line each, until one succeeds."""
         return self.path / f"{name}.failed"
 
+    def ended_file(self, name: str) -> Path:
+        """When and how a program ended that had been ready, a line each."""
+        return self.path / f"{name}.ended"
+
     def forget(self, name: str) -> None:
         """Remove what tells of a running program."""
-        for path in (self.pid_file(name), self.failure_file(name)):
+        for path in (self.pid_file(name), self.failure_file(name), self.ended_file(name)):
             path.unlink(missing_ok=True)
 
     def prepare(self) -> None:

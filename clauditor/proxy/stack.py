@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,30 +19,31 @@ from typing import Final
 
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
-from clauditor.proxy import ports
 from clauditor.proxy.envoy import Admin
 from clauditor.proxy.plan import Plan
-from clauditor.proxy.prepare import SIDECAR, Prepared, differing_choice, prepare
+from clauditor.proxy.prepare import SIDECAR, Prepared, difference, differing_choice, prepare
 from clauditor.proxy.process import PidRecord, Process
 from clauditor.proxy.reach import Check, Reach
+from clauditor.proxy.ready import ProxyFailedError, require_answers, until_ready
 from clauditor.proxy.rundir import RunDir
 from clauditor.proxy.running import Name, running
 from clauditor.proxy.status import Status, look, proxy_is_ours
 from clauditor.proxy.supervisor import (
     Supervisor,
     background_environment,
+    draining,
     end_draining,
     log_to_stderr,
     stop_on_signals,
 )
 from clauditor.proxy.upstream import Upstream
 
+log = logging.getLogger(__name__)
+
 START_SECONDS: Final = 15.0
-ANSWER_SECONDS: Final = 2.0  # a stack that ran before may be busy for a moment, not for longer
 STOP_SECONDS: Final = 8.0  # for the supervisor, which ends the other two
 END_SECONDS: Final = 3.0
 POLL_SECONDS: Final = 0.02
-FAILED_STARTS: Final = 3  # the sidecar's first may fall into the last moments of an earlier one
 CHILDREN: Final[tuple[Name, ...]] = ("envoy", "sidecar")
 PROGRAMS: Final[tuple[Name, ...]] = ("supervisor", "sidecar", "envoy")  # in the order in which they are ended
 SUPERVISOR: Final = (sys.executable, "-P", "-m", "clauditor.proxy.supervisor")
@@ -82,49 +85,73 @@ class Stack:
         self._sidecar = sidecar
         self._owner = Process.current() if ends_with_caller else None
 
-    def start(self, *, timeout_seconds: float = START_SECONDS, check_upstream: bool = False) -> Started:
+    def start(
+        self,
+        *,
+        timeout_seconds: float = START_SECONDS,
+        check_upstream: bool = False,
+        may_replace: bool = False,
+    ) -> Started:
         """Start what does not run; returns when the proxy accepts and the sidecar is healthy.
 
-        A second call finds the stack running and changes nothing. Raises ClauditorError with the reason and a
-        remedy. A sidecar that does not start leaves the proxy running, because sessions may depend on it. On
-        KeyboardInterrupt, what this call started is stopped again.
+        A second call finds the stack running and changes nothing. One with other options is refused, or `may_replace`
+        what runs: answers under way end on the old proxy. Raises ClauditorError with the reason and a remedy. Whatever
+        fails, a proxy that sessions depend on stays. On KeyboardInterrupt, what this call started is stopped again.
         """
+        deadline = time.monotonic() + timeout_seconds
         self.run.prepare()
-        with self._alone():
-            if (plan := self._running_plan()) is not None:
-                started = self._wait(plan, timeout_seconds, self._is_supervised, already=True)
-                self._require_answers()
-                return started
-            kept = any(self._record(name) for name in CHILDREN)
+        with self._alone(deadline):
+            plan = self._supervised_plan()
+            other = difference(self._settings, plan) if plan else None
+            # Sessions find the proxy by its port: while one is connected, that stays.
+            is_bound = other == "--port" and self.open_connections() > 0
+            if plan is not None and (other is None or is_bound or not may_replace):
+                return self._find_running(plan, deadline)
+            kept = self._has_proxy()
             prepared = self._prepare()
             check = self._check(prepared) if check_upstream else None
             command = (*SUPERVISOR, str(self._settings.data_dir))
             child = self.run.spawn("supervisor", command, background_environment(self._environ))
             try:
-                return self._wait(
-                    prepared.plan,
-                    timeout_seconds,
-                    lambda: child.poll() is None,
-                    notes=prepared.notes,
-                    check=check,
+                # One that an interrupted start left behind may have been quicker; then it does the work.
+                pids = until_ready(
+                    self.run, prepared.plan, deadline, lambda: child.poll() is None or self._is_supervised()
                 )
-            except _ProxyFailedError:
-                self._end_everything()
+            except ProxyFailedError:
+                if not kept:
+                    self._end_everything()
                 raise
             except KeyboardInterrupt:
-                if not kept:  # else sessions may depend on what an earlier start left running
+                if not kept:
                     if young := Process.of(child.pid):  # it may have left its name nowhere yet
                         young.end(STOP_SECONDS)
                     self._end_everything()
                 raise
+        notes = (f"Replaces the one with another {other}; answers under way end there.",) if other else ()
+        return _started(prepared, pids, check, *notes)
 
-    def run_in_foreground(self, ready: Callable[[Started], None]) -> None:
-        """The same with the supervisor in this process, until SIGTERM, SIGINT or SIGHUP stops everything."""
+    def run_in_foreground(
+        self,
+        ready: Callable[[Started], None],
+        *,
+        ending: Callable[[], None] = lambda: None,
+        take_over: bool = False,
+    ) -> None:
+        """The same with the supervisor in this process, until SIGTERM, SIGINT or SIGHUP stops everything.
+
+        A stack that runs already is only told to `ready`, unless this process is to `take_over` from its supervisor.
+        `ending` is called before anything is stopped.
+        """
         self.run.prepare()
         os.umask(0o077)
-        with self._alone():
-            if self._running_plan() is not None:
-                raise ClauditorError("Clauditor already runs here; stop it first: clauditor down.")
+        started: Started | None = None
+        deadline = time.monotonic() + START_SECONDS
+        with self._alone(deadline):
+            plan = self._supervised_plan()
+            if plan is not None and not take_over:
+                ready(self._find_running(plan, deadline))
+                return
+            kept = self._has_proxy()
             prepared = self._prepare()
             log_to_stderr()
             supervisor = Supervisor(prepared.plan, self.run, self._environ)
@@ -132,18 +159,16 @@ class Stack:
             check = self._check(prepared)
             supervisor.start()
             try:
-                started = self._wait(
-                    prepared.plan,
-                    START_SECONDS,
-                    lambda: not supervisor.is_stopping,
-                    notes=prepared.notes,
-                    check=check,
-                )
-            except ClauditorError:
-                supervisor.stop()
-                raise
-        ready(started)
-        supervisor.run_until_stopped()
+                pids = until_ready(self.run, prepared.plan, deadline, lambda: not supervisor.is_stopping)
+                started = _started(prepared, pids, check)
+            except ClauditorError as error:
+                if isinstance(error, ProxyFailedError) and not kept:
+                    supervisor.stop()
+                    raise
+                log.error("%s", error)  # noqa: TRY400 - words for a person; it is tried on
+        if started is not None:
+            ready(started)
+        supervisor.run_until_stopped(ending)
 
     def stop(self) -> tuple[str, ...]:
         """Stop the sidecar, Envoy and the supervisor; returns the names of what ran.
@@ -152,7 +177,7 @@ class Stack:
         """
         if not self.run.path.is_dir():
             return ()
-        with self._alone():
+        with self._alone(time.monotonic() + START_SECONDS):
             names = tuple(name for name in PROGRAMS if self._record(name))
             with contextlib.suppress(OSError):  # a full disk must not keep anything running
                 self.run.write(self.run.stopped, "")
@@ -172,19 +197,31 @@ class Stack:
         return proxy_is_ours(self.run)
 
     def open_connections(self) -> int:
-        """How many client connections the proxy holds now."""
-        return Admin(self.run.admin_socket).open_connections() or 0
+        """How many client connections the proxy holds now, one that is being replaced included."""
+        sockets = (self.run.admin_socket, self.run.old_admin_socket)
+        return sum(Admin(socket).open_connections() or 0 for socket in sockets)
+
+    def _find_running(self, plan: Plan, deadline: float) -> Started:
+        """What a start finds that has nothing to do; raises ClauditorError if it is not what was asked for, or ill."""
+        self.refuse_other_choices()
+        pids = until_ready(self.run, plan, deadline, self._is_supervised)
+        require_answers(self.status)
+        return Started(plan=plan, already=True, proxy_pid=pids[0], sidecar_pid=pids[1])
 
     def _prepare(self) -> Prepared:
-        self.run.stopped.unlink(missing_ok=True)
-        for name in CHILDREN:
-            if (
-                record := self._record(name)
-            ) is not None:  # an earlier supervisor's word; this one says it anew
-                self.run.write(self.run.pid_file(name), dataclasses.replace(record, ready=False).text())
-        return prepare(
+        """Write the plan, and make room for its supervisor; nothing has changed if that raises ClauditorError."""
+        prepared = prepare(
             self._settings, self.run, environ=self._environ, sidecar=self._sidecar, owner=self._owner
         )
+        self._dismiss_supervisor()
+        self.run.stopped.unlink(missing_ok=True)
+        for name in CHILDREN:
+            self.run.failure_file(name).unlink(missing_ok=True)
+            self.run.ended_file(name).unlink(missing_ok=True)
+            # What an earlier supervisor has said of a running program, this one says anew.
+            if (record := self._record(name)) is not None:
+                self.run.write(self.run.pid_file(name), dataclasses.replace(record, ready=False).text())
+        return prepared
 
     def _check(self, prepared: Prepared) -> Check:
         return Check(Upstream.of(prepared.settings.upstream), self.run.upstream_ca, prepared.proxy)
@@ -195,95 +232,26 @@ class Stack:
     def _is_supervised(self) -> bool:
         return self._record("supervisor") is not None
 
-    def _running_plan(self) -> Plan | None:
-        """The plan that a supervisor works on now; raises ClauditorError if this command line asks for another."""
-        self.refuse_other_choices()
+    def _has_proxy(self) -> bool:
+        """Whether sessions may depend on something that an earlier start left running."""
+        return self._record("envoy") is not None or draining(self.run) is not None
+
+    def _supervised_plan(self) -> Plan | None:
+        """The plan that a supervisor works on now."""
         return Plan.read(self.run.plan) if self._is_supervised() else None
 
     def refuse_other_choices(self) -> None:
         """Raise ClauditorError if a supervisor works on another plan than this command line asks for."""
-        plan = Plan.read(self.run.plan) if self._is_supervised() else None
+        plan = self._supervised_plan()
         if plan is not None and (option := differing_choice(self._settings, plan)):
-            raise ClauditorError(
-                f"Clauditor already runs here with another {option}; to change it: clauditor down, then up again."
-            )
+            way = "clauditor down, then up again" if option == "--port" else f"clauditor up {option} VALUE"
+            raise ClauditorError(f"Clauditor already runs here with another {option}; to change that: {way}.")
 
-    def _wait(
-        self,
-        plan: Plan,
-        timeout_seconds: float,
-        is_supervised: Callable[[], bool],
-        *,
-        already: bool = False,
-        notes: tuple[str, ...] = (),
-        check: Check | None = None,
-    ) -> Started:
-        """Wait until both programs serve; raises ClauditorError with what is known about why they do not."""
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            proxy, sidecar = self._record("envoy"), self._record("sidecar")
-            if _is_up(proxy, plan.envoy.fingerprint) and _is_up(sidecar, plan.sidecar.fingerprint):
-                assert proxy is not None and sidecar is not None  # noqa: S101, PT018 - _is_up said so
-                return Started(
-                    plan=plan,
-                    already=already,
-                    proxy_pid=proxy.process.pid,
-                    sidecar_pid=sidecar.process.pid,
-                    notes=notes,
-                    reach=check.result() if check else None,
-                )
-            if failures := self._failures("envoy"):
-                raise _ProxyFailedError(
-                    f"Envoy does not start: {failures[-1]} (more in {self.run.log('envoy')})."
-                )
-            if len(failures := self._failures("sidecar")) >= FAILED_STARTS:
-                break
-            if not is_supervised():
-                raise _ProxyFailedError(f"The supervisor has ended; see {self.run.log('supervisor')}.")
-            time.sleep(POLL_SECONDS)
-        if not _is_up(self._record("envoy"), plan.envoy.fingerprint):
-            raise _ProxyFailedError(f"Envoy does not answer in time; see {self.run.log('envoy')}.")
-        sidecar = self._record("sidecar")
-        if ports.accepts(plan.api_host, plan.api_port) and not (
-            sidecar and ports.listens(sidecar.process.pid, plan.api_port)
-        ):
-            raise ClauditorError(
-                f"The proxy runs, but nothing is recorded: port {plan.api_port} is used by "
-                f"{ports.owner(plan.api_port)}; stop that, or: clauditor down, then up with another --api-port."
-            )
-        reason = (
-            (self._failures("sidecar") or ["it does not answer"])[-1].removeprefix("clauditor: ").rstrip(".")
-        )
-        raise ClauditorError(
-            f"The proxy runs, but nothing is recorded: the sidecar does not start ({reason}); "
-            f"see {self.run.log('sidecar')}."
-        )
-
-    def _require_answers(self) -> None:
-        """Raise ClauditorError if a program that was ready once does not answer now (stopped, or stuck)."""
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            found = self.status()
-            stuck = [
-                (name, part.pid)
-                for name, part in (("proxy", found.proxy), ("sidecar", found.sidecar))
-                if part.state == "unhealthy"
-            ]
-            if not stuck:
-                return
-            if time.monotonic() > deadline:
-                (name, pid) = stuck[0]
-                raise ClauditorError(
-                    f"The {name} runs (pid {pid}), but does not answer; end it, and it is started again at once: "
-                    f"kill -9 {pid}"
-                )
-            time.sleep(POLL_SECONDS)
-
-    def _failures(self, name: str) -> list[str]:
-        try:
-            return self.run.failure_file(name).read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return []
+    def _dismiss_supervisor(self) -> None:
+        """End a supervisor and leave what it kept running to be adopted; SIGTERM would stop that as well."""
+        if (record := self._record("supervisor")) is not None:
+            record.process.signal(signal.SIGKILL)
+            record.process.wait(END_SECONDS)
 
     def _end_everything(self) -> None:
         """End all three, also those whose pid file was lost; raises ClauditorError if one is left."""
@@ -300,10 +268,9 @@ class Stack:
         self.run.clear_sockets()
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else starts or stops this stack meanwhile."""
+    def _alone(self, deadline: float) -> Iterator[None]:
+        """Nobody else starts or stops this stack meanwhile; raises ClauditorError if somebody does for too long."""
         lock = os.open(self.run.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + START_SECONDS
         try:
             while True:
                 try:
@@ -320,9 +287,12 @@ class Stack:
             os.close(lock)
 
 
-class _ProxyFailedError(ClauditorError):
-    """There is no proxy, so nothing is worth keeping."""
-
-
-def _is_up(record: PidRecord | None, fingerprint: str) -> bool:
-    return record is not None and record.ready and record.fingerprint == fingerprint
+def _started(prepared: Prepared, pids: tuple[int, int], check: Check | None, *notes: str) -> Started:
+    return Started(
+        plan=prepared.plan,
+        already=False,
+        proxy_pid=pids[0],
+        sidecar_pid=pids[1],
+        notes=(*prepared.notes, *notes),
+        reach=check.result() if check else None,
+    )

@@ -15,6 +15,7 @@ from clauditor.proxy.prepare import HOST
 from clauditor.proxy.process import PidRecord
 from clauditor.proxy.rundir import RunDir
 from clauditor.proxy.running import running
+from clauditor.proxy.trouble import trouble
 
 State = Literal["starting", "running", "unhealthy", "stopped"]
 
@@ -26,6 +27,8 @@ class Part:
     url: str
     pid: int | None
     state: State
+    trouble: str | None = None
+    """What a person should know of a program that does not start or does not stay, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +60,13 @@ def look(run: RunDir, settings: Settings) -> Status:
             url=url(host, port),
             pid=proxy.process.pid if proxy else None,
             state=_state(proxy, supervised, proxy is not None and proxy_is_ours(run)),
+            trouble=trouble(run, "envoy"),
         ),
         sidecar=Part(
             url=url(*api),
             pid=sidecar.process.pid if sidecar else None,
             state=_state(sidecar, supervised, answers),
+            trouble=trouble(run, "sidecar"),
         ),
         upstream=plan.upstream if plan and (proxy or sidecar or supervised) else settings.upstream,
         data_dir=settings.data_dir,

@@ -68,6 +68,7 @@ class Supervisor:
             replace=self._replace_envoy,
             grace_seconds=ENVOY_GRACE_SECONDS,
             own_logs=("access",),
+            when_ready=self._drain_on,
         )
         self._sidecar = Keeper(
             plan.sidecar,
@@ -79,11 +80,17 @@ class Supervisor:
         )
 
     def start(self) -> None:
-        """Start or adopt the programs; returns at once. Raises ClauditorError if another supervisor is at work."""
+        """Start or adopt the programs; returns at once.
+
+        Raises ClauditorError if another supervisor is at work, or if the stack was stopped before this one began.
+        """
         try:
             self._lock = locks.hold(self._run.supervisor_lock)
         except BlockingIOError as error:
             raise ClauditorError("Another supervisor already runs here; see clauditor status.") from error
+        if self._run.stopped.exists():  # a stop looks for the lock's holder after it has left this mark
+            os.close(self._lock)
+            raise ClauditorError("Clauditor was stopped meanwhile; to start it: clauditor up.")
         record = PidRecord(process=Process.current(), fingerprint=self._plan.version, ready=True)
         self._run.write(self._run.pid_file("supervisor"), record.text())
         _raise_file_limit()
@@ -93,14 +100,17 @@ class Supervisor:
         self._envoy.start()
         self._sidecar.start()
 
-    def run_until_stopped(self) -> None:
-        """Wait for `request_stop` or the owner's end, then stop everything."""
+    def run_until_stopped(self, ending: Callable[[], None] = lambda: None) -> None:
+        """Wait for `request_stop` or the owner's end, call `ending`, then stop everything."""
         owner = self._plan.owner
         while not self._stopping.wait(OWNER_POLL_SECONDS if owner else None):
             if owner and not owner.is_running():
                 log.info("the process that started this stack has ended")
                 break
-        self.stop()
+        try:
+            ending()
+        finally:
+            self.stop()
 
     def request_stop(self) -> None:
         """Make `run_until_stopped` return; safe in a signal handler."""
@@ -135,22 +145,31 @@ class Supervisor:
         """
         if not Admin(self._run.admin_socket).open_connections():
             old.end(ENVOY_GRACE_SECONDS)
-            return _nothing
+            return self._drain_on
         end_draining(self._run)  # only one at a time: a third generation waits for nobody
         self._run.admin_socket.replace(self._run.old_admin_socket)
         pid_file = self._run.pid_file("envoy")
         if PidRecord.read(pid_file) is None:  # it was lost
             self._run.write(pid_file, PidRecord(process=old, fingerprint="", ready=True).text())
         pid_file.replace(self._run.pid_file("envoy.draining"))
-        drain = threading.Thread(target=_drain, args=(self._run, old), name="drain", daemon=True)
-        return drain.start
+        return self._drain_on
+
+    def _drain_on(self) -> None:
+        """Let an Envoy that is replaced go when its requests have ended, also one that an earlier supervisor replaced."""
+        if (old := draining(self._run)) is not None:
+            threading.Thread(target=_drain, args=(self._run, old), name="drain", daemon=True).start()
+
+
+def draining(run: RunDir) -> Process | None:
+    """The Envoy that is being replaced and still serves what it had begun."""
+    record = PidRecord.read(run.pid_file("envoy.draining"))
+    return None if record is None else record.process
 
 
 def end_draining(run: RunDir) -> None:
     """End an Envoy that is still being replaced."""
-    record = PidRecord.read(run.pid_file("envoy.draining"))
-    if record is not None:
-        record.process.end(ENVOY_GRACE_SECONDS)
+    if (old := draining(run)) is not None:
+        old.end(ENVOY_GRACE_SECONDS)
     run.old_admin_socket.unlink(missing_ok=True)
     run.forget("envoy.draining")
 

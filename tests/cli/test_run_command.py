@@ -137,7 +137,7 @@ def test_options_that_the_running_stack_does_not_have_are_said_and_the_client_go
     cli("up")
     found = cli("run", "--upstream", "http://127.0.0.1:2", *SHOW)
     assert found.stderr == (
-        "clauditor: Clauditor already runs here with another --upstream; to change it: clauditor down, then up again. "
+        "clauditor: Clauditor already runs here with another --upstream; to change that: clauditor up --upstream VALUE. "
         f"Starting {sys.executable} directly, it is not watched.\n"
     )
     assert "ANTHROPIC_BASE_URL" not in environment_of(found)

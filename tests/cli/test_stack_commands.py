@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,156 @@ def test_up_status_and_down(cli: Cli, cli_environ: dict[str, str]) -> None:
 
     assert cli("up").returncode == 0
     assert status(cli)["proxy"]["url"] == found["proxy"]["url"]  # open shells find the proxy again
+
+
+def test_up_says_what_runs_and_what_is_not_watched(cli: Cli, tmp_path: Path) -> None:
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\necho ready\nread line\n")
+    program.chmod(0o755)
+    with subprocess.Popen(
+        [program], env={"PATH": os.environ["PATH"]}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as claude:
+        assert claude.stdout is not None
+        assert claude.stdout.readline() == "ready\n"
+        lines = cli("up").stdout.splitlines()
+        claude.communicate("\n")
+    assert re.fullmatch(r"clauditor \S+ ready in \d+\.\d s", lines[0])
+    assert lines[1] == ""
+    patterns = (
+        r"  proxy     http://127\.0\.0\.1:\d+ -> http://127\.0\.0\.1:1  \(Envoy \S+, pid \d+\)",
+        r"  sidecar   http://127\.0\.0\.1:\d+  \(pid \d+\)   data \S+, [\d.]+ [kM]B",
+        r"  sessions  none yet; \d+ Claude Code process(es)? runs? without Clauditor",
+    )
+    for line, pattern in zip(lines[2:], patterns, strict=False):
+        assert re.fullmatch(pattern, line), line
+    assert lines[5:] == [
+        "",
+        "Next, one of",
+        "  clauditor install      all sessions, also those already open (shows its plan, asks)",
+        "  clauditor run claude   only this one, no file is changed",
+        "then",
+        "  clauditor top          (nothing to watch yet? clauditor demo)",
+        "",
+        "Stop: clauditor down.  Back to direct at once: clauditor off.",
+    ]
+
+
+def test_up_does_not_put_itself_in_the_place_of_a_gateway_unasked(cli: Cli, tmp_path: Path) -> None:
+    settings = tmp_path / "home" / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://llm.corp/"}}')
+    refused = cli("up", environ={"CLAUDITOR_UPSTREAM": ""})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"clauditor: {settings}: ANTHROPIC_BASE_URL already sends Claude to https://llm.corp/; put Clauditor in front "
+        "of it: clauditor up --upstream https://llm.corp/\n"
+    )
+    assert cli("status").returncode == 1
+
+
+def test_a_second_up_in_the_foreground_finds_what_runs_too(cli: Cli) -> None:
+    cli("up")
+    again = cli("up", "--foreground")
+    assert again.returncode == 0
+    assert again.stdout.startswith("clauditor already runs here (proxy ")
+
+
+def test_status_says_that_a_program_does_not_stay(cli: Cli, tmp_path: Path) -> None:
+    cli("up")
+    assert "ended" not in cli("status").stdout
+    for _ in range(3):
+        before = status(cli)["proxy"]["pid"]
+        os.kill(before, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while (now := status(cli)["proxy"])["pid"] in (None, before) or now["state"] != "running":
+            assert time.monotonic() < deadline
+    sentence = (
+        "Envoy ended 3 times within a minute, the last time by SIGKILL; it is started again each time; "
+        f"see {tmp_path}/data/run/envoy.log."
+    )
+    assert cli("status").stdout.splitlines()[-1] == sentence
+    again = cli("up")
+    assert (again.returncode, again.stderr) == (0, f"clauditor: {sentence}\n")
+
+
+def client_settings(tmp_path: Path) -> Path:
+    return tmp_path / "home" / ".claude" / "settings.json"
+
+
+def base_url(tmp_path: Path) -> Any:
+    return json.loads(client_settings(tmp_path).read_text())["env"]["ANTHROPIC_BASE_URL"]
+
+
+@pytest.fixture
+def upstream_url(cli_environ: dict[str, str]) -> Iterator[str]:
+    """An upstream that can be reached, without which `install` changes nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        cli_environ["CLAUDITOR_UPSTREAM"] = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield cli_environ["CLAUDITOR_UPSTREAM"]
+
+
+def test_down_sends_claude_code_direct_first_and_up_sends_it_through_again(
+    cli: Cli, tmp_path: Path, upstream_url: str
+) -> None:
+    cli("up")
+    proxy = status(cli)["proxy"]["url"]
+    assert cli("install", "--yes").returncode == 0
+    assert base_url(tmp_path) == proxy
+    down = cli("down")
+    assert down.stdout == "Claude Code goes direct again from its next prompt.\nStopped.\n"
+    assert base_url(tmp_path) == upstream_url
+    assert "Claude Code's settings point here again." in cli("up").stdout
+    assert base_url(tmp_path) == proxy
+
+    cli("off")
+    assert cli("down").stdout == "Stopped.\n"
+    assert "point here again" not in cli("up").stdout
+    assert base_url(tmp_path) == upstream_url  # what a person said holds on
+
+
+def test_down_that_is_refused_changes_nothing(cli: Cli, tmp_path: Path, upstream_url: str) -> None:
+    cli("up")
+    assert cli("install", "--yes").returncode == 0
+    proxy = base_url(tmp_path)
+    with socket.create_connection(("127.0.0.1", int(proxy.rpartition(":")[2]))):
+        assert cli("down").returncode == 1
+    assert base_url(tmp_path) == proxy != upstream_url
+
+
+def test_down_stops_nothing_while_the_settings_cannot_be_mended(
+    cli: Cli, tmp_path: Path, upstream_url: str
+) -> None:
+    cli("up")
+    assert cli("install", "--yes").returncode == 0
+    proxy = base_url(tmp_path)
+    client_settings(tmp_path).write_text("{ nonsense " + proxy)
+    refused = cli("down")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("Mend that, or stop all the same: clauditor down --yes.\n")
+    assert status(cli)["proxy"]["state"] == "running"
+    assert cli("down", "--yes").stdout == "Stopped.\n"
+
+
+def test_the_end_of_a_foreground_run_sends_claude_code_direct(
+    cli: Cli, cli_environ: dict[str, str], tmp_path: Path, upstream_url: str
+) -> None:
+    cli("up")
+    assert cli("install", "--yes").returncode == 0
+    proxy = base_url(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "clauditor", "up", "--foreground", "--take-over"],
+        env=cli_environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert re.match(r"clauditor \S+ ready in ", process.stdout.readline())
+        assert base_url(tmp_path) == proxy
+        process.send_signal(signal.SIGTERM)
+        assert "Claude Code goes direct again" in process.stdout.read()
+    assert process.returncode == 0
+    assert base_url(tmp_path) == upstream_url
 
 
 def test_up_returns_when_a_request_passes_and_is_quick(cli: Cli) -> None:

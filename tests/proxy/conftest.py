@@ -14,13 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from clauditor.config import load_settings
 from clauditor.proxy import ports
 from clauditor.proxy.bootstrap import render
 from clauditor.proxy.clusters import ProxyConfig
-from clauditor.proxy.envoy import Admin, find_envoy
+from clauditor.proxy.envoy import Admin, Envoy, find_envoy
 from clauditor.proxy.process import LINUX
 from clauditor.proxy.rundir import RunDir
+from clauditor.proxy.stack import Stack
 from clauditor.proxy.upstream import Upstream
+from support.supervised import SIDECAR, MakeStack
 
 DEADLINE_SECONDS = 10.0
 
@@ -131,7 +134,11 @@ def start_proxy(tmp_path: Path) -> Iterator[StartProxy]:
     started: list[Proxy] = []
 
     def start(
-        upstream: str, *, upstream_ca: Path = Path("unused"), upstream_proxy: tuple[str, int] | None = None
+        upstream: str,
+        *,
+        upstream_ca: Path = Path("unused"),
+        upstream_proxy: tuple[str, int] | None = None,
+        envoy: Envoy | None = None,
     ) -> Proxy:
         run = RunDir(tmp_path / f"proxy{len(started)}")
         run.prepare()
@@ -148,7 +155,7 @@ def start_proxy(tmp_path: Path) -> Iterator[StartProxy]:
             linux=LINUX,
         )
         run.write(run.envoy_config, render(config))
-        process = run.spawn("envoy", find_envoy(None).command(run.envoy_config), {})
+        process = run.spawn("envoy", (envoy or find_envoy(None)).command(run.envoy_config), {})
         proxy = Proxy(port, run, process)
         started.append(proxy)
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -187,3 +194,20 @@ def closed_port() -> int:
 @pytest.fixture(name="exchange")
 def exchange_fixture() -> Callable[[int, bytes], Awaitable[Message]]:
     return exchange
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[MakeStack]:
+    """A stack on free ports in a data directory of the test; stopped at the end, whatever happens."""
+    made: list[Stack] = []
+
+    def make(
+        upstream: str = "http://127.0.0.1:1", *, ends_with_caller: bool = True, **flags: object
+    ) -> Stack:
+        given = {"data_dir": str(tmp_path / "data"), "port": 0, "api_port": 0, "upstream": upstream, **flags}
+        made.append(Stack(load_settings(given, {}), sidecar=SIDECAR, ends_with_caller=ends_with_caller))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.stop()

@@ -13,9 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -27,65 +25,23 @@ from clauditor.proxy import ports
 from clauditor.proxy.process import Process
 from clauditor.proxy.rundir import LOG_LIMIT_BYTES
 from clauditor.proxy.stack import Stack
-
-SIDECAR = (sys.executable, str(Path(__file__).parent / "stand_in_sidecar.py"))
-DEADLINE_SECONDS = 10.0
-
-MakeStack = Callable[..., Stack]
-
-
-@pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[MakeStack]:
-    """A stack on free ports in a data directory of the test; stopped at the end, whatever happens."""
-    made: list[Stack] = []
-
-    def make(
-        upstream: str = "http://127.0.0.1:1", *, ends_with_caller: bool = True, **flags: object
-    ) -> Stack:
-        given = {"data_dir": str(tmp_path / "data"), "port": 0, "api_port": 0, "upstream": upstream, **flags}
-        made.append(Stack(load_settings(given, {}), sidecar=SIDECAR, ends_with_caller=ends_with_caller))
-        return made[-1]
-
-    yield make
-    for stack in made:
-        stack.stop()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def pid_of(stack: Stack, name: str) -> int:
-    return int(stack.run.pid_file(name).read_text().split()[0])
-
-
-def process_of(stack: Stack, name: str) -> Process:
-    process = Process.of(pid_of(stack, name))
-    assert process is not None
-    return process
-
-
-def kill(process: Process) -> None:
-    process.signal(signal.SIGKILL)
-    assert process.wait(DEADLINE_SECONDS)
+from support.supervised import (
+    DEADLINE_SECONDS,
+    SIDECAR,
+    MakeStack,
+    kill,
+    pid_of,
+    process_of,
+    slow_upstream,
+    status_code,
+    wait_until,
+)
 
 
 def is_back(stack: Stack, old: Process) -> bool:
     """Whether another sidecar than this one serves."""
     found = stack.status().sidecar
     return found.state == "running" and found.pid != old.pid
-
-
-def status_code(url: str) -> int:
-    """What the proxy answers; without an upstream that is Envoy's own 503."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own loopback URL
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_start_serves_and_stop_leaves_nothing(make_stack: MakeStack) -> None:
@@ -124,7 +80,9 @@ def test_a_second_start_changes_nothing(make_stack: MakeStack) -> None:
 
 def test_a_second_start_with_another_upstream_is_refused(make_stack: MakeStack) -> None:
     make_stack().start()
-    with pytest.raises(ClauditorError, match="another --upstream; to change it: clauditor down"):
+    with pytest.raises(
+        ClauditorError, match="another --upstream; to change that: clauditor up --upstream VALUE"
+    ):
         make_stack("http://127.0.0.1:2").start()
 
 
@@ -463,21 +421,3 @@ def squatter(port: int) -> Iterator[None]:
             yield
         finally:
             server.shutdown()
-
-
-@contextlib.contextmanager
-def slow_upstream(release: threading.Event) -> Iterator[int]:
-    """Sends the first half of an answer at once and the second when released."""
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst")
-                release.wait(DEADLINE_SECONDS)
-                connection.sendall(b"last")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]

@@ -79,7 +79,14 @@ async def test_a_known_issuer_and_the_right_name_pass(
 
 @pytest.mark.parametrize(
     ("signed_by_known", "name", "words"),
-    [(True, "DNS:other.test", "for another name"), (False, "DNS:localhost", "unknown issuer")],
+    [
+        (True, "DNS:other.test", "for another name"),
+        (
+            False,
+            "DNS:localhost",
+            'unknown issuer "stranger". Give the company\'s CA: clauditor up --upstream-ca FILE',
+        ),
+    ],
     ids=["wrong name", "unknown issuer"],
 )
 async def test_a_wrong_certificate_gets_no_request(

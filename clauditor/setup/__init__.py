@@ -1,0 +1,1 @@
+"""What touches the user's own files: Claude Code's settings, service units, and the look at all of it (doctor)."""
