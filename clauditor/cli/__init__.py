@@ -10,14 +10,22 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from clauditor import __version__
+from clauditor.cli.examples import epilog
 from clauditor.errors import ClauditorError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 DEFAULT: Final = "top"
+EXIT_CODES: Final = (
+    "Exit codes: 0 it went well, 1 it did not (one sentence says why), 2 wrong usage, 130 Ctrl-C; "
+    "run: those of its command, 126 and 127 if that cannot be started."
+)
 GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Every day": {
         "top": ("clauditor.cli.view:top", "All sessions, live: which one needs you, and why (the default)."),
@@ -29,18 +37,35 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "Set-up": {
         "up": ("clauditor.cli.stack:up", "Start the proxy and the sidecar."),
-        "down": ("clauditor.cli.stack:down", "Stop both."),
+        "down": ("clauditor.cli.stack:down", "Go direct again, then stop both."),
         "status": ("clauditor.cli.stack:status", "What runs, and where."),
+        "install": (
+            "clauditor.cli.setup:install",
+            "Watch every Claude Code, also those already open (asks first).",
+        ),
+        "uninstall": (
+            "clauditor.cli.setup:uninstall",
+            "Take everything of Clauditor out of Claude Code's settings.",
+        ),
+        "on": ("clauditor.cli.setup:on", "Watch again after `off`."),
+        "off": ("clauditor.cli.setup:off", "Claude Code goes direct, at once."),
+        "doctor": ("clauditor.cli.doctor:doctor", "What is wrong, and what to do about it."),
         "demo": ("clauditor.cli.demo:demo", "Look first: pretend sessions, no account needed."),
     },
     "More": {
         "env": ("clauditor.cli.run:env", "Print the variables that send a client through the proxy."),
+        "watch": ("clauditor.cli.watch:watch", "What happens, as lines; with --tmux one pane a session."),
+        "service": ("clauditor.cli.service:service", "Let systemd start it, and start it again."),
         "postmortem": (
             "clauditor.cli.report:postmortem",
             "What went wrong in a session, what it wasted, how to go on.",
         ),
         "statusline": ("clauditor.cli.statusline:statusline", "What Claude Code's status line runs."),
         "alert-test": ("clauditor.cli.alerts:alert_test", "Ring once, each way you have set up."),
+        "completion": (
+            "clauditor.cli.completion:completion",
+            "Let your shell complete all this (bash, zsh, fish).",
+        ),
     },
 }
 HIDDEN: Final = {
@@ -61,14 +86,33 @@ class Commands(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), attribute)
-        return command if isinstance(command, click.Command) else None
+        assert isinstance(command, click.Command)  # noqa: S101 - what the table above promises
+        _add_examples(command, cmd_name)
+        return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == ["help"]:
             args = [*args[1:2], "--help"]
-        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version")):
+        is_bare = not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version"))
+        if is_bare and not ctx.resilient_parsing:  # else a shell asks what may stand here
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by the table, so that none has to be imported, and options."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text.rstrip(".").replace(",", ";"))  # a comma is the shells' own mark
+            for commands in GROUPS.values()
+            for name, (_, text) in commands.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands and nothing else: --help and --version need no line of their own."""
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         for title, commands in GROUPS.items():
@@ -76,7 +120,16 @@ class Commands(click.Group):
                 formatter.write_dl([(name, text) for name, (_, text) in commands.items()], col_max=12)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def _add_examples(command: click.Command, name: str) -> None:
+    examples, before = epilog(name), command.epilog or ""
+    if examples is not None and examples not in before:
+        command.epilog = f"{before}\n\n{examples}".strip("\n")
+    if isinstance(command, click.Group):
+        for inner, sub in command.commands.items():
+            _add_examples(sub, f"{name} {inner}")
+
+
+@click.group(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="clauditor", message="%(prog)s %(version)s")
 def cli() -> None:
     """Watch many Claude Code sessions: which one needs you, why, and what it costs.

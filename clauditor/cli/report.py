@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from clauditor.cli.completion import session_ids
 from clauditor.cli.options import settings_options
 from clauditor.cli.view import json_option, listing_client, terminal_width, url_option
 from clauditor.config import Settings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @settings_options("token_file")
 @url_option
-@click.argument("session_id", metavar="ID|last")
+@click.argument("session_id", metavar="ID|last", shell_complete=session_ids)
 @json_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 @click.option(

@@ -4,42 +4,97 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from clauditor import __version__
 from clauditor import cli as command_line
-from clauditor.cli import COMMANDS, HIDDEN, Commands, main
+from clauditor.cli import COMMANDS, GROUPS, HIDDEN, Commands, main
+from clauditor.cli.examples import EXAMPLES
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+# What only its makers can read: names of Python's private parts, of modules, of this machine.
+PRIVATE = re.compile(r"\b_[a-z]|clauditor\.[a-z]+\.|/work/|/root/|None\b|Traceback|TODO")
 
 
-def test_help_has_three_groups_and_hides_what_is_not_for_people(cli: Cli) -> None:
-    text = cli("--help").stdout
-    assert [title for title in ("Every day:", "Set-up:", "More:") if title in text] == [
-        "Every day:",
-        "Set-up:",
-        "More:",
-    ]
-    shown = {line.split()[0] for line in text.splitlines() if line.startswith("  ") and line.split()}
-    assert set(COMMANDS) - set(HIDDEN) <= shown
-    assert "serve" not in shown
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_exists_and_has_help(name: str) -> None:
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by its name as it is typed."""
     group = command_line.cli
     assert isinstance(group, Commands)
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    assert command.name == name
-    assert command.help
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield from _inside(name, command)
+
+
+def _inside(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for inner, sub in command.commands.items():
+            yield from _inside(f"{name} {inner}", sub)
+    else:
+        yield name, command
+
+
+LEAVES = dict(leaves())
+QUICK = ("hook", "statusline")  # they read their options themselves, for speed
+
+
+def test_help_has_three_groups_and_nothing_else(cli: Cli) -> None:
+    text = cli("--help").stdout
+    assert [line for line in text.splitlines() if line.endswith(":")] == ["Every day:", "Set-up:", "More:"]
+    shown = [line.split()[0] for line in text.splitlines() if re.match(r"  \S+  +\S", line)]
+    assert shown == [name for commands in GROUPS.values() for name in commands]
+    assert not set(HIDDEN) & set(shown)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Exit codes: 0 " in text
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_commands_help_works_and_has_examples(name: str) -> None:
+    done = CliRunner().invoke(command_line.cli, [*name.split(), "--help"])
+    assert done.exit_code == 0, done.output
+    assert "Examples:" in done.output
+    assert PRIVATE.search(done.output) is None
+    assert LEAVES[name].help
+
+
+@pytest.mark.parametrize("name", sorted(set(LEAVES) - set(QUICK)))
+def test_every_command_takes_data_dir_and_config_after_its_name(name: str) -> None:
+    taken = {option for parameter in LEAVES[name].params for option in parameter.opts}
+    assert {"--data-dir", "--config"} <= taken
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_quick_ones_take_them_too(name: str, cli: Cli, tmp_path: Path) -> None:
+    done = cli(name, "--data-dir", str(tmp_path / "x"), "--config", str(tmp_path / "none.toml"), stdin="{}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_examples_belong_to_commands_that_exist() -> None:
+    groups = {name for name in COMMANDS if name not in LEAVES}
+    assert set(EXAMPLES) == set(LEAVES) | groups
+
+
+@pytest.mark.parametrize("line", [line for examples in EXAMPLES.values() for line, _ in examples])
+def test_every_example_is_a_line_that_works(line: str) -> None:
+    """Its words are taken as the command line takes them; nothing is run."""
+    told = re.search(r"clauditor\b([^|>)]*)", line)
+    assert told is not None
+    words = shlex.split(told[1].replace("$(", "").strip('"')) or ["top"]
+    name = next(name for name in (" ".join(words[:2]), words[0]) if name in LEAVES)
+    command, given = LEAVES[name], words[len(name.split()) :]
+    if name in QUICK:
+        assert all(word == "--wrap" or not word.startswith("--") for word in given)
+    else:
+        command.make_context(name, given)
 
 
 def test_help_imports_no_heavy_library() -> None:
