@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clauditor.hooks.heal import heal
-from clauditor.hooks.patience import ASK_SECONDS, WHOLE_SECONDS, at_most
+from clauditor.hooks.patience import ASK_SECONDS, WHOLE_SECONDS, at_most, stretched
 from clauditor.hooks.place import Place, find_place
 from clauditor.hooks.post import HOOKS_PATH, post, target
 from clauditor.hooks.terminal import terminal
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     """Read one hook input from stdin and hand it on. Never raises, prints nothing, ends in time (`patience`)."""
     with contextlib.suppress(Exception):
         options, _ = read_options(arguments, _OPTIONS)
-        with at_most(WHOLE_SECONDS):
+        with at_most(stretched(WHOLE_SECONDS)):
             given = read_input(sys.stdin.buffer.read())
             place = find_place(options, os.environ)
         if given is not None:
@@ -52,7 +52,7 @@ def _deliver(told: Mapping[str, Any], place: Place, url: str | None) -> None:
     if (to := target(place, url)) is not None:
         run_id = os.environ.get("CLAUDITOR_RUN_ID")
         body = {"hook": told, "terminal": terminal(os.environ), "run_id": run_id}
-        post(to, HOOKS_PATH, body, time.monotonic() + ASK_SECONDS)
+        post(to, HOOKS_PATH, body, time.monotonic() + stretched(ASK_SECONDS))
 
 
 def read_options(arguments: Sequence[str], known: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -6,6 +6,7 @@ stdin, would hold us all the same. Source: setitimer(2).
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,23 @@ ASK_SECONDS: Final = (
     0.1  # for the sidecar's answer, at most; it takes 2 ms, on a machine at its limit twenty times that
 )
 WHOLE_SECONDS: Final = 0.13  # for all we do; with start and end of Python below 200 ms
+MOST_LOAD: Final = 8.0  # times as long, at most
 
 
 class TooLateError(Exception):
     """The time is over."""
+
+
+def stretched(seconds: float) -> float:
+    """As long on a machine with more to do than cores as it takes there: for what nobody waits for.
+
+    With twice as many runnable processes as cores, everything takes twice its time, the sidecar's answer too.
+    """
+    try:
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    except OSError:
+        return seconds
+    return seconds * min(max(load, 1.0), MOST_LOAD)
 
 
 @contextmanager
