@@ -1,0 +1,1 @@
+"""Events as lines of a terminal, and a tmux window with one pane a session."""
