@@ -1,7 +1,7 @@
 # Everything a person or CI runs here. `make help` lists it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fuzz format proto lock envoy-config screenshot install link clean uninstall
+.PHONY: help up down test check fuzz faults bench format proto lock envoy-config pictures install link clean uninstall
 
 # The newest Python from 3.11 on; override with PYTHON=...
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -38,6 +38,12 @@ check: $(VENV)/.dev  ## what CI runs: format, lint, types, import contracts, tes
 fuzz: $(VENV)/.fuzz  ## ten minutes of coverage-guided fuzzing of the wire layer (Linux on x86-64)
 	$(BIN)/python fuzz/run.py --seconds 600 --results fuzz/RESULTS.md
 
+faults: $(VENV)/.dev  ## half an hour of faults; writes docs/reliability.md (Linux)
+	PYTHONPATH=tests $(BIN)/python -m faults
+
+bench: $(VENV)/.dev  ## half an hour of measuring; writes docs/performance.md (Linux)
+	$(BIN)/python bench/all.py
+
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -48,8 +54,8 @@ proto: $(VENV)/.dev  ## compile proto/ into clauditor/pb/
 envoy-config: $(VENV)/.dev  ## write envoy/envoy.yaml from the code
 	$(BIN)/python -m clauditor.proxy.bootstrap > envoy/envoy.yaml.new && mv envoy/envoy.yaml.new envoy/envoy.yaml
 
-screenshot: $(VENV)/.dev  ## draw docs/top.svg from a minute of demo
-	$(BIN)/python -m clauditor.demo.picture docs/top.svg
+pictures: $(VENV)/.dev  ## draw docs/top.svg and docs/img from some minutes of demo
+	$(BIN)/python -m clauditor.demo.picture docs
 
 lock:  ## refresh the lock files in requirements/ (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -91,7 +97,9 @@ $(VENV)/.fuzz: fuzz/requirements.txt | $(VENV)/.dev
 	@$(PIP) install --require-hashes -r fuzz/requirements.txt
 	@touch $@
 
-uninstall: down  ## stop it and remove the link (your data stays, see README)
+uninstall:  ## leave Claude Code's settings, stop it and remove the link (your data stays, see README)
+	@[ ! -x $(BIN)/clauditor ] || $(BIN)/clauditor uninstall --yes
+	@$(MAKE) --no-print-directory down
 	@[ "$$(readlink "$(LINK_DIR)/clauditor")" != "$(CURDIR)/$(BIN)/clauditor" ] || rm "$(LINK_DIR)/clauditor"
 
 clean:  ## remove what was built here

@@ -40,6 +40,8 @@ class Place(Protocol):
     @property
     def token_file(self) -> Path | None: ...
     @property
+    def tokens(self) -> Mapping[str, Path]: ...
+    @property
     def api_host(self) -> str: ...
     @property
     def api_port(self) -> int: ...
@@ -48,10 +50,11 @@ class Place(Protocol):
 def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0.0) -> SidecarClient:
     """A client for the sidecar of these settings; nothing is asked yet.
 
-    `url` names another one. `retry_seconds` (RESTART_SECONDS for listings) is how long a question is asked
+    `url` names another one, which may have a token of its own. `retry_seconds` (RESTART_SECONDS for listings) is how long a question is asked
     again while nothing answers. Raises ClauditorError if there is no token, or `url` is no address.
     """
-    token_file = settings.token_file or settings.data_dir / "token"
+    own = None if url is None else settings.tokens.get(url.rstrip("/"))
+    token_file = own or settings.token_file or settings.data_dir / "token"
     try:
         token = token_file.read_text(encoding="utf-8").strip()
     except FileNotFoundError as error:
@@ -66,10 +69,10 @@ def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0
             f"Cannot read the token in {token_file} ({why}); name another with --token-file."
         ) from error
     remedy = _NOT_RUNNING if url is None else f"Nothing answers at {clean(url)}; check --url."
-    return SidecarClient(url or _url(settings), token, unreachable=remedy, retry_seconds=retry_seconds)
+    return SidecarClient(url or own_url(settings), token, unreachable=remedy, retry_seconds=retry_seconds)
 
 
-def _url(settings: Place) -> str:
+def own_url(settings: Place) -> str:
     """Where the sidecar serves: as it was started, else as the settings say."""
     host, port = settings.api_host, settings.api_port
     try:
@@ -126,6 +129,10 @@ class SidecarClient:
             "turns"
         )
         return turns if isinstance(turns, list) else []
+
+    def postmortem(self, session_id: str) -> dict[str, Any]:
+        """The report on a session by its id or the unique beginning of it."""
+        return self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}/postmortem")
 
     def mute(self, session_id: str, muted: bool) -> None:
         """Let a session ask for no attention until its signals clear (an hour at most), or let it ask again."""

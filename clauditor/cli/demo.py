@@ -81,7 +81,7 @@ def demo(
         else:
             from clauditor.ui.top.run import run_top
 
-            run_top(show.settings, proxy_url=show.plan.proxy_url, should_stop=stop.is_set, rings=False)
+            run_top(show.settings, should_stop=stop.is_set, rings=False)
 
 
 @contextmanager

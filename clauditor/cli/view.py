@@ -26,51 +26,59 @@ STATES = ("thinking", "streaming", "tool", "waiting", "retrying", "stalled", "id
 LEVELS = ("ok", "watch", "act")
 SORTS = ("activity", "cost", "context", "started")
 
+_TOP_EPILOG = """\b
+For the status bar of tmux:
+  set -g status-right '#(clauditor top --compact)'
+Two machines on one screen:
+  clauditor top --url here=http://127.0.0.1:9091 --url build=http://127.0.0.1:9191
+The secret of each address is in the file that config.toml names for it:
+  [tokens]
+  "http://127.0.0.1:9191" = "~/build.token"
+An address that is not named there gets that of --token-file, or of the data
+directory.
+"""
+
 url_option = click.option("--url", metavar="URL", help="Another sidecar.  [default: the one that runs here]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.command()
+@click.command(epilog=_TOP_EPILOG)
 @settings_options("token_file")
-@url_option
+@click.option(
+    "--url",
+    "urls",
+    metavar="[NAME=]URL",
+    multiple=True,
+    help="Another sidecar; several are shown as one, each under its name.  [default: the one that runs here]",
+)
 @click.option(
     "--once", is_flag=True, help="Print the screen once, as plain text (also where there is no terminal)."
 )
 @json_option
+@click.option("--compact", is_flag=True, help="Print one line for the status bar of tmux.")
 @click.option("--no-bell", is_flag=True, help="Do not ring for new signals.")
-def top(settings: Settings, url: str | None, once: bool, as_json: bool, no_bell: bool) -> None:
+def top(
+    settings: Settings, urls: tuple[str, ...], once: bool, as_json: bool, compact: bool, no_bell: bool
+) -> None:
     """All sessions, live: which one needs you, and why.
 
-    `?` on the screen explains its keys and words.
+    `?` on the screen explains its keys and words. View, order and groups are remembered.
     """
-    if not (once or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
+    if once + as_json + compact > 1:
+        raise click.UsageError("Choose one of --once, --json and --compact.")
+    if not (once or as_json or compact) and sys.stdin.isatty() and sys.stdout.isatty():
         from clauditor.ui.top.run import run_top
 
-        run_top(settings, url, proxy_url=_proxy_url(settings, url), rings=not no_bell)
+        run_top(settings, urls, rings=not no_bell)
         return
-    sidecar = listing_client(settings, url)
-    summary = sidecar.summary()
-    live = _live_sessions(sidecar)
-    if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, "sessions": live})
-        return
-    from clauditor.ui.views.header import spend_of
-    from clauditor.ui.views.incident import incident_of
-    from clauditor.ui.views.screen import screen
-    from clauditor.ui.views.snapshot import session_view
+    from clauditor.cli.once import print_compact, print_once, print_snapshots
 
-    views = [session_view(shot) for shot in live]
-    proxy_url = _proxy_url(settings, url)
-    print_lines(
-        screen(
-            views,
-            spend_of(summary),
-            _scene(views),
-            terminal_width(),
-            proxy_url=proxy_url,
-            incident=incident_of(summary.get("live")),
-        )
-    )
+    if compact:
+        print_compact(settings, urls)
+    elif as_json:
+        print_snapshots(settings, urls)
+    else:
+        print_once(settings, urls)
 
 
 @click.command()
@@ -102,11 +110,11 @@ def sessions(settings: Settings, url: str | None, as_json: bool, **asked: Any) -
 
     if problem := text_of(answer.get("history_problem")):
         click.echo(f"clauditor: {problem}", err=True)
-    views = [session_view(shot) for shot in _objects(answer.get("sessions"))]
+    views = [session_view(shot) for shot in objects(answer.get("sessions"))]
     if not views:
         click.echo("No session found.")
         return
-    scene = _scene(views)
+    scene = scene_of(views)
     print_lines(session_list(views, scene, terminal_width()))
 
 
@@ -126,7 +134,7 @@ def show(settings: Settings, url: str | None, session_id: str, as_json: bool) ->
         print_json(about)
         return
     from clauditor.ui.views.snapshot import session_view
-    from clauditor.ui.views.timeline import session_lines
+    from clauditor.ui.views.story import session_lines
     from clauditor.ui.views.turns import Calls, side_calls, turn_views
 
     session = session_view(about)
@@ -136,7 +144,7 @@ def show(settings: Settings, url: str | None, session_id: str, as_json: bool) ->
         calls = None  # the session is live, its past cannot be read; the view says so
     else:
         calls = Calls(turns=turn_views(turns), side_calls=side_calls(about))
-    scene = _scene([session])
+    scene = scene_of([session])
     print_lines(session_lines(session, calls, scene, terminal_width()))
 
 
@@ -147,33 +155,11 @@ def listing_client(settings: Settings, url: str | None) -> SidecarClient:
     return connect(settings, url, retry_seconds=RESTART_SECONDS)
 
 
-def _live_sessions(sidecar: SidecarClient) -> list[Mapping[str, Any]]:
-    """The whole picture that every stream begins with, the most pressing session first."""
-    from clauditor.client import TIMEOUT_SECONDS
-    from clauditor.ui.views.snapshot import float_of
-
-    for event, _, data in sidecar.stream(silence_seconds=TIMEOUT_SECONDS):
-        if event == "snapshot":
-            live = _objects(data.get("sessions"))
-            return sorted(live, key=lambda shot: -(float_of(shot.get("attention")) or 0))
-    raise ClauditorError("The sidecar closed its stream; see: clauditor status")
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
+def objects(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _proxy_url(settings: Settings, url: str | None) -> str | None:
-    """Where clients are to go; unknown for a sidecar elsewhere."""
-    if url is not None:
-        return None
-    from clauditor.proxy.stack import Stack
-
-    proxy = Stack(settings).status().proxy
-    return proxy.url if proxy.state == "running" else None
-
-
-def _scene(views: Sequence[SessionView]) -> Scene:
+def scene_of(views: Sequence[SessionView]) -> Scene:
     """Now, here."""
     from clauditor.ui.clock import local_zone, now
     from clauditor.ui.views.cells import Scene

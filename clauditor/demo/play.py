@@ -31,10 +31,11 @@ async def play(
     async with asyncio.TaskGroup() as group:
         for story in stories:
             act = Act(simulator, base_url, story.profile, seed=seed, speed=speed, hook=hook)
-            group.create_task(_repeat(story, act, once=once), name=f"story-{story.name}")
+            group.create_task(repeat(story, act, once=once), name=f"story-{story.name}")
 
 
-async def _repeat(story: Story, act: Act, *, once: bool) -> None:
+async def repeat(story: Story, act: Act, *, once: bool) -> None:
+    """One session: its story round after round, until cancelled or for one round only."""
     try:
         await act.pause(story.begins_after_seconds)
         await act.tell("SessionStart", source="startup")

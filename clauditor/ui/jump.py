@@ -54,7 +54,11 @@ def terminal_of(snapshot: Mapping[str, object]) -> Terminal:
     """Reads a snapshot's `terminal`; anything that is no pane or tty is unknown."""
     found = snapshot.get("terminal")
     fields = found if isinstance(found, Mapping) else {}
-    pane, tty = fields.get("pane"), fields.get("tty")
+    return terminal(fields.get("pane"), fields.get("tty"))
+
+
+def terminal(pane: object, tty: object) -> Terminal:
+    """What a snapshot calls `pane` and `tty`, as far as they are such."""
     return Terminal(
         pane=pane if isinstance(pane, str) and _PANE.fullmatch(pane) else None,
         tty=tty if isinstance(tty, str) and _TTY.fullmatch(tty) else None,
@@ -69,12 +73,31 @@ def find_spot(terminal: Terminal, environ: Mapping[str, str], run: Run | None = 
     for number, socket in enumerate(_sockets(environ)):
         if terminal.tty is None and number > 0:
             break  # the number alone has to do then, on the server that is most likely meant
-        for pane, tty, place, name in _rows(run(panes_command(socket))):
-            if (tty == terminal.tty if terminal.tty else pane == terminal.pane) and _PANE.fullmatch(pane):
+        for pane, tty, name in _panes(socket, run):
+            if tty == terminal.tty if terminal.tty else pane == terminal.pane:
                 client, shown = _client(socket, environ, run)
-                spot = f"{clean(name, _SHOWN_CELLS)}:{place}"
-                return Spot(socket=socket, pane=pane, name=spot, client=client, is_shown=shown == pane)
+                return Spot(socket=socket, pane=pane, name=name, client=client, is_shown=shown == pane)
     return None
+
+
+def pane_names(environ: Mapping[str, str], run: Run | None = None) -> dict[str, str]:
+    """What people call the panes of this user's tmux servers, `work:2.1`: by tty, and by number (`%3`) those of the
+    server we are in, or most likely meant.
+    """
+    names: dict[str, str] = {}
+    for number, socket in enumerate(_sockets(environ)):
+        for pane, tty, name in _panes(socket, run or run_tmux):
+            names[tty] = name
+            if number == 0:
+                names[pane] = name
+    return names
+
+
+def _panes(socket: str, run: Run) -> Iterator[tuple[str, str, str]]:
+    """Number, tty and name of each pane of a server."""
+    for pane, tty, place, name in _rows(run(panes_command(socket))):
+        if _PANE.fullmatch(pane):
+            yield pane, tty, f"{clean(name, _SHOWN_CELLS)}:{place}"
 
 
 def jump(spot: Spot, run: Run | None = None) -> bool:

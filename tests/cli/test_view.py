@@ -65,6 +65,55 @@ def test_top_json_lists_live_sessions_most_pressing_first(cli: Cli, api: Pretend
     assert attention == sorted(attention, reverse=True)
 
 
+def test_once_tells_the_newest_calls_of_the_first_session(cli: Cli, api: PretendApi) -> None:
+    done = cli("top", "--once", "--url", api.url)
+    assert " LAST  14:17 Read x2, 14:20 answers, 14:27 prompt 3" in done.stdout
+    assert "/api/v1/sessions/5f0c2a11-aaaa/turns?limit=12" in api.requests
+
+
+def test_compact_is_one_line_and_says_so_where_nobody_answers(cli: Cli, api: PretendApi) -> None:
+    done = cli("top", "--compact", "--url", api.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("6 live · today ~$38.40")
+    assert done.stdout.count("\n") == 1
+    began = time.monotonic()
+    away = cli("top", "--compact", "--url", "http://127.0.0.1:1")
+    assert (away.returncode, away.stdout, away.stderr) == (1, "clauditor not recording: clauditor up\n", "")
+    assert time.monotonic() - began < 4, "a status bar is not kept waiting for a restart"
+
+
+def test_several_sidecars_are_one_screen_each_with_its_own_token(
+    cli: Cli, api: PretendApi, tmp_path: Path
+) -> None:
+    with pretend_api(afternoon.first_release()[2:4], token="another") as build:
+        (tmp_path / "build.token").write_text("another\n", encoding="utf-8")
+        config = tmp_path / "config.toml"
+        config.write_text(f'[tokens]\n"{build.url}/" = "{tmp_path}/build.token"\n', encoding="utf-8")
+        both = ["--config", str(config), "--url", f"here={api.url}", "--url", f"build={build.url}"]
+        done = cli("top", "--once", *both, environ={"COLUMNS": "120"})
+        assert (done.returncode, done.stderr) == (0, "")
+        rows = [line.split()[:5] for line in done.stdout.splitlines() if "migrate db" in line]
+        assert sorted(row[3] for row in rows) == ["build", "here"]
+        assert "today ~$76.80" in done.stdout
+        answer = json.loads(cli("top", "--json", *both).stdout)
+        assert {shot["host"] for shot in answer["sessions"]} == {"here", "build"}
+    done = cli("top", "--once", *both, environ={"COLUMNS": "120"})
+    assert done.returncode == 0
+    assert f"build: Nothing answers at {build.url}; check --url." in done.stdout
+    assert "today >= ~$38.40" in done.stdout
+
+
+def test_sidecars_of_one_name_and_two_ways_at_once_are_refused(cli: Cli, api: PretendApi) -> None:
+    done = cli("top", "--once", "--url", f"a={api.url}", "--url", f"a={api.url}/")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "clauditor: Two sidecars would be called a; name them: --url NAME=URL.\n",
+    )
+    assert cli("top", "--once", "--json").returncode == 2
+    done = cli("top", "--once", "--url", f"a={api.url}", "--url", "b=nonsense")
+    assert done.stderr == 'clauditor: "nonsense" is no address like http://127.0.0.1:9091.\n'
+
+
 def test_sessions_hands_its_options_to_the_api(cli: Cli, api: PretendApi) -> None:
     done = cli("sessions", "--url", api.url, "--limit", "7", "--days", "3", "--search", "web shop")
     assert done.returncode == 0
@@ -197,7 +246,7 @@ def test_plain_commands_load_no_screen(command: str) -> None:
     code = (
         "import sys, clauditor.cli as cli;"
         f"cli.cli.main(['{command}', '--help'], standalone_mode=False);"
-        "import clauditor.ui.views.screen, clauditor.ui.views.timeline, clauditor.ui.views.listing, clauditor.ui.views.spend;"
+        "import clauditor.ui.views.screen, clauditor.ui.views.story, clauditor.ui.views.listing, clauditor.ui.views.spend;"
         "bad = [name for name in ('textual', 'rich', 'httpx', 'grpc', 'starlette') if name in sys.modules];"
         "sys.exit(' '.join(bad) or 0)"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from clauditor.ui.views.empty import Around
+
 Snapshot = dict[str, Any]
 
 # A Sunday afternoon; every time below is relative to it.
@@ -81,6 +83,7 @@ def snapshot(session_id: str, **fields: Any) -> Snapshot:
         "waiting_for": "prompt",
         "state_since": NOW - 60,
         "state_evidence": "measured",
+        "state_source": "traffic",
         "retry": None,
         "started_at": NOW - 3600,
         "last_activity_at": NOW - 60,
@@ -99,7 +102,7 @@ def snapshot(session_id: str, **fields: Any) -> Snapshot:
             "cache_write_1h": 0,
             "thinking": 2000,
         },
-        "rate": {"output_tokens_per_second": 61.0, "ttft_seconds": 1.1},
+        "rate": {"output_tokens_per_second": 61.0, "ttft_seconds": 1.1, "usual_ttft_seconds": 1.0},
         "stop_reason": "end_turn",
         "cost_usd": 2.31,
         "cost_complete": True,
@@ -144,6 +147,7 @@ def cache(expires_at: float, **fields: Any) -> Snapshot:
         "lost_tokens": None,
         "lost_cost_usd": None,
         "last_miss": None,
+        "events": {"cold_start": 1, "hit": 10, "miss_rebuild": 1},
         **fields,
     }
 
@@ -338,6 +342,8 @@ def with_signals() -> list[Snapshot]:
         shot["verdict"] = {"level": "ok"} | dict.fromkeys(("signal", "reason", "short", "next_step", "since"))
     sessions["5f0c2a11-aaaa"] |= {
         "attention": 900,
+        "state_source": "hook",
+        "terminal": {"pane": "%7", "tty": "/dev/pts/7"},
         "tools": tools(running("Bash", 130, "pytest"), Bash=(12, 2), Read=(6, 0), Edit=(2, 0)),
         "limits": pace(0.09),
         "cache": cache(
@@ -434,6 +440,30 @@ def with_signals() -> list[Snapshot]:
     return list(sessions.values())
 
 
+def many(number: int) -> list[Snapshot]:
+    """The same afternoon with as many sessions, most of them at work."""
+    known = with_signals()
+    states = ("thinking", "streaming", "tool", "waiting")
+    more = [
+        snapshot(
+            f"{index:08x}-many",
+            project=f"service-{index % 17}",
+            label=f"task {index}",
+            state=states[index % len(states)],
+            waiting_for="prompt" if index % len(states) == 3 else None,
+            state_since=NOW - index % 90,
+            last_activity_at=NOW - index % 9,
+            attention=300 - index % 7,
+            started_at=NOW - 60 * index,
+            cost_usd=round(index * 0.137 % 9, 2),
+            context=context(index % 89 / 100),
+            cache=cache(NOW + index % 280),
+        )
+        for index in range(number - len(known))
+    ]
+    return [*known, *more]
+
+
 def pace(share: float) -> Snapshot:
     return limits(share=share, projected=(0.88, 0.44))
 
@@ -451,6 +481,12 @@ def miss(cause: str, detail: str | None = None, **fields: Any) -> Snapshot:
         **fields,
     }
 
+
+AROUND = Around(
+    proxy_url="http://127.0.0.1:10000",
+    requests=0,
+    unwatched=((4121, "~/src/webshop"), (5233, "~/src/infra")),
+)
 
 INCIDENT: Snapshot = {"status": 529, "failing": 4, "active": 6, "since": NOW - 188}
 
@@ -487,11 +523,19 @@ def attempt(
         "outcome": outcome,
         "status": status,
         "error_type": error,
+        "request_id": f"req_011CU{number}{int(-at):05}aBcDeFgHiJkL",
     }
 
 
 def tool(name: str, target: str | None, *, outcome: str | None = "ok", seconds: float = 0.2) -> Snapshot:
-    return {"name": name, "target": target, "outcome": outcome, "duration_seconds": seconds}
+    return {
+        "name": name,
+        "target": target,
+        "called_at": NOW - 140,
+        "outcome": outcome,
+        "duration_seconds": seconds,
+        "waited_seconds": 31.0 if outcome == "error" else None,
+    }
 
 
 def turn(

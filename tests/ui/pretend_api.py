@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ui import afternoon
 
+BEAT_SECONDS = 5.0
 TOKEN = "a-token-of-some-length"
 
 
@@ -57,13 +59,13 @@ def _frame(data: Mapping[str, Any]) -> bytes:
 
 
 @contextmanager
-def pretend_api(sessions: list[dict[str, Any]], port: int = 0) -> Iterator[PretendApi]:
+def pretend_api(sessions: list[dict[str, Any]], port: int = 0, token: str = TOKEN) -> Iterator[PretendApi]:
     api = PretendApi(sessions)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             api.requests.append(self.path)
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get("Authorization") != f"Bearer {token}":
                 self.reply(401, {"error": {"code": "unauthorized", "message": "no"}})
             elif self.path.startswith("/api/v1/stream"):
                 self.stream()
@@ -75,8 +77,12 @@ def pretend_api(sessions: list[dict[str, Any]], port: int = 0) -> Iterator[Prete
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             api.posts.append((self.path, self.headers.get("Content-Type"), body))
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get("Authorization") != f"Bearer {token}":
                 self.reply(401, {"error": {"code": "unauthorized", "message": "no"}})
+            elif self.path == "/api/v1/statusline":
+                self.reply(
+                    200, {"session": api.sessions[0], "others": {"act": 2, "names": ["infra", "docs"]}}
+                )
             elif self.path in {f"/api/v1/sessions/{shot['session_id']}/mute" for shot in api.sessions}:
                 self.send_response(204)
                 self.end_headers()
@@ -100,10 +106,14 @@ def pretend_api(sessions: list[dict[str, Any]], port: int = 0) -> Iterator[Prete
                 self.wfile.write(
                     _frame({"full": True, "sessions": api.sessions, "removed": [], "totals": {}})
                 )
+                beat_at = time.monotonic() + BEAT_SECONDS
                 while not api.is_closing:
                     with api.news:
                         api.news.wait(0.2)
                         news, sent = api.messages[sent:], len(api.messages)
+                    if time.monotonic() >= beat_at:
+                        beat_at += BEAT_SECONDS
+                        self.wfile.write(b'event: heartbeat\ndata: {"at": 0}\n\n')
                     for message in news:
                         self.wfile.write(message)
             except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
@@ -64,9 +64,14 @@ class ScriptedSidecar:
     def session(self, session_id: str) -> Mapping[str, Any]:
         return {"side_calls_by_name": [{"name": "title", "calls": 3, "cost_usd": 0.02}]}
 
-    def turns(self, session_id: str) -> list[Mapping[str, Any]]:
+    def turns(self, session_id: str, *, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
         self.turn_reads += 1
-        return list(afternoon.turns())
+        return afternoon.turns()[-(limit or 1000) :]
+
+    def postmortem(self, session_id: str) -> Mapping[str, Any]:
+        if self.refusal is not None:
+            raise ClauditorError(self.refusal)
+        return {"session": {"session_id": session_id, "project": "webshop"}}
 
 
 class Clock:
@@ -108,6 +113,13 @@ class Stage:
             assert time.monotonic() < deadline, f"never happened: {what}\n{self.text()}"
             await self.pilot.pause(0.02)
 
+    async def settled(self) -> None:
+        """What the pane tells of the selected session is read and shown."""
+        selected = self.app.board.selected
+        await self.until(lambda: self.app._recent.of(selected), "its newest calls are known")
+        self.app.paint()
+        await self.pilot.pause()
+
     async def shows(self, text: str) -> None:
         await self.until(lambda: text in self.text(), f"{text!r} on the screen")
 
@@ -117,16 +129,17 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    width: int = 80, height: int = 24, *, proxy_url: str | None = None, bell: Bell | None = None
+    width: int = 80, height: int = 24, *, bell: Bell | None = None, **more: Any
 ) -> AsyncIterator[Stage]:
+    """The screen on one scripted sidecar; `more` goes to TopApp as it is."""
     sidecar, clock = ScriptedSidecar(), Clock()
     stages: list[Stage] = []
     app = TopApp(
-        sidecar,
+        more.pop("sidecars", {"": sidecar}),
         clock=clock,
         zone=lambda _: UTC,
-        proxy_url=proxy_url,
         bell=bell,
+        **more,
         should_stop=lambda: any(stage.should_stop for stage in stages),
     )
     async with app.run_test(size=(width, height), notifications=True) as pilot:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual import events, on
@@ -14,80 +15,74 @@ from textual.widgets import Input
 
 from clauditor.errors import ClauditorError
 from clauditor.ui.top.bell import Bell
-from clauditor.ui.top.board import Board
-from clauditor.ui.top.frame import frame
+from clauditor.ui.top.board import Board, Switch
+from clauditor.ui.top.frame import draw, frame
 from clauditor.ui.top.help import HelpScreen
+from clauditor.ui.top.keys import KEYS, OF_SESSION, OF_TABLE
 from clauditor.ui.top.lines import LineArea
-from clauditor.ui.top.live import Known, LiveSessions, Sidecar
+from clauditor.ui.top.live import Sidecar
+from clauditor.ui.top.memory import keep, recall
+from clauditor.ui.top.moment import Moment
+from clauditor.ui.top.outside import Outside
+from clauditor.ui.top.recent import Recent
+from clauditor.ui.top.report import ReportScreen
+from clauditor.ui.top.sources import Sources
 from clauditor.ui.top.story import StoryScreen
 from clauditor.ui.top.table import SessionTable
+from clauditor.ui.top.terminals import Terminals
 from clauditor.ui.top.theme import THEME
-from clauditor.ui.views import units
-from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.empty import Around
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.words import level
 
 PAINT_SECONDS: Final = 0.25
 RING_SECONDS: Final = 1.0
 
-_TABLE_ACTIONS: Final = frozenset(
-    {"move", "next", "story", "mute", "find", "show_all", "sort", "view", "unfold", "copy", "freeze"}
-)
-
 
 class TopApp(App[None]):
     """`clauditor top`. `clock` tells wall time in Unix seconds, `zone` the zone to show a time in.
 
-    With a `bell` it rings. The screen ends by itself once `should_stop` says so.
+    `sidecars` by the names of their hosts (one alone: the empty name); `columns` as a person chose them. With a `bell`
+    it rings, with `terminals` it leads there, with a `memory` file it begins as it was left, and `look_around` fills
+    the empty screen. It ends by itself once `should_stop` says so.
     """
 
     CSS_PATH = "top.tcss"
     TITLE = "clauditor"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", show=False),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
-        Binding("home", "move(-1000000)", show=False),
-        Binding("end", "move(1000000)", show=False),
-        Binding("n", "next", show=False),
-        Binding("enter", "story", show=False),
-        Binding("m", "mute", show=False),
-        Binding("slash", "find", show=False),
-        Binding("escape", "show_all", show=False),
-        Binding("s", "sort", show=False),
-        Binding("v", "view", show=False),
-        Binding("e", "unfold", show=False),
-        Binding("y", "copy", show=False),
-        Binding("space", "freeze", show=False),
-        Binding("question_mark", "help", show=False),
-        Binding("q", "quit", show=False),
+        *(Binding(keys, action, show=False) for keys, action in KEYS),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
     def __init__(
         self,
-        sidecar: Sidecar,
+        sidecars: Mapping[str, Sidecar],
         *,
         clock: Callable[[], float],
         zone: Callable[[float], tzinfo],
-        proxy_url: str | None = None,
+        columns: Sequence[str] = (),
         bell: Bell | None = None,
+        terminals: Terminals | None = None,
+        memory: Path | None = None,
+        look_around: Callable[[], Around] = Around,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
-        self.live = LiveSessions()
-        self.board = Board()
-        self._sidecar = sidecar
+        self.sources = Sources(sidecars)
+        self.board = Board(None if memory is None else recall(memory))
         self._clock = clock
-        self._zone = zone
-        self._proxy_url = proxy_url
+        self._moment = Moment(self.sources, clock=clock, zone=zone)
+        self._columns = columns
         self._bell = bell
+        self._terminals = terminals
+        self._memory = memory
+        self._outside = Outside(terminals, look_around)
         self._should_stop = should_stop
-        self._frozen: Known | None = None
+        self._recent = Recent()
         self._painted_at = 0.0
         self._is_dirty = True
+        self._was_silent = False
 
     def compose(self) -> ComposeResult:
         yield LineArea(id="header")
@@ -102,18 +97,15 @@ class TopApp(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self.query_one(SessionTable).focus()
-        self.run_worker(self.live.follow(self._sidecar, self._clock, self._changed), name="stream")
-        self.run_worker(self.live.follow_sums(self._sidecar, self._sums_changed), name="summary")
+        self.run_worker(self.sources.follow(self._clock, self._changed, self._news), name="sources")
+        self.run_worker(self._recent.follow(self._calls_wanted, self._news), name="recent calls")
+        self.run_worker(
+            self._outside.follow(lambda: self._moment.known().sessions, self._news), name="outside"
+        )
         self.set_interval(PAINT_SECONDS, self._paint_if_due)
         self.set_interval(RING_SECONDS, self._ring)
 
     # -- what is shown -------------------------------------------------------------------------------
-
-    def _shown(self) -> tuple[Scene, Known]:
-        """What the screen shows, and how: while frozen all stands still."""
-        known = self._frozen or self.live.known(self._clock())
-        estimated = all(session.estimated for session in known.sessions)
-        return Scene(now=known.now, zone=self._zone(known.now), all_estimated=estimated), known
 
     def _changed(self) -> None:
         """The stream said something; paint at once, unless the last time was a moment ago."""
@@ -121,8 +113,16 @@ class TopApp(App[None]):
         if not 0 <= self._clock() - self._painted_at < PAINT_SECONDS:
             self.paint()
 
-    def _sums_changed(self) -> None:
+    def _news(self) -> None:
+        """Something else is known; it can wait for the next regular painting."""
         self._is_dirty = True
+
+    def _calls_wanted(self) -> tuple[SessionView, Sidecar] | None:
+        """The session whose newest calls the pane tells, and whom to ask for them."""
+        session = self.board.selected
+        if session is None or self._moment.is_frozen or len(self.screen_stack) > 1:
+            return None
+        return session, self.sources.sidecar_of(session)
 
     def _paint_if_due(self) -> None:
         if self._should_stop():
@@ -136,7 +136,10 @@ class TopApp(App[None]):
             return
         now = self._clock()
         self._painted_at, self._is_dirty = now, False
-        scene, known = self._shown()
+        if self._was_silent and self.sources.is_connected:
+            self.notify("Clauditor is heard again.", timeout=3)
+        self._was_silent = self.sources.is_silent
+        scene, known = self._moment.shown(self._outside.panes)
         folding = self.board.arrange(known.sessions, scene.now, now)
         shown = frame(
             self.board,
@@ -146,43 +149,22 @@ class TopApp(App[None]):
             incident=known.incident,
             scene=scene,
             size=(self.size.width, self.size.height),
-            notice=self._notice(),
-            proxy_url=self._proxy_url,
+            notice=self._moment.notice(),
+            silent=known.silent,
+            around=self._outside.around,
+            chosen_columns=self._columns,
+            turns=self._recent.of(self.board.selected),
         )
-        main = self.screen_stack[0]
-        for name, lines in (
-            ("header", shown.header),
-            ("titles", shown.titles),
-            ("fold", shown.fold),
-            ("pane", shown.pane),
-            ("footer", (shown.footer,)),
-        ):
-            area = main.query_one(f"#{name}", LineArea)
-            area.styles.height = "1fr" if name == "pane" else len(lines)
-            area.show(lines)
-        table = main.query_one(SessionTable)
-        table.styles.height = shown.table_height
-        table.show_rows(self.board.rows, shown.plan, scene, self.board.index)
-        if isinstance(self.screen, StoryScreen):
-            self.screen.update({session.session_id: session for session in known.sessions}, scene)
-
-    def _notice(self) -> str:
-        """What the headline says of the screen itself instead of the counts."""
-        if self._frozen is not None:
-            at = units.clock(self._frozen.now, self._zone(self._frozen.now))
-            return f"frozen since {at}, space goes on"
-        if self.live.is_connected:
-            return ""
-        if self.live.heard_at is None:
-            return "connecting"
-        at = units.clock(self.live.heard_at, self._zone(self.live.heard_at), seconds=True)
-        return f"nothing heard since {at}; see: clauditor status"
+        draw(self.screen_stack[0], shown, scene, self.board.selected_id)
+        for page in self.screen_stack:
+            if isinstance(page, StoryScreen):
+                page.update({session.key: session for session in known.sessions}, scene)
 
     def _ring(self) -> None:
         """Ring for what is new; the terminal is Textual's, so what is written goes through its driver, whole."""
-        if self._bell is None or not self.live.is_complete or not self.live.is_connected:
+        if self._bell is None or not self.sources.is_complete or not self.sources.is_connected:
             return
-        sound = self._bell.ring(self.live.by_id, self._clock())
+        sound = self._bell.ring(self.sources.last_told, self._clock())
         if sound and self._driver is not None:
             self._driver.write(sound)
 
@@ -205,25 +187,48 @@ class TopApp(App[None]):
             self.notify("No session needs you.", timeout=2)
 
     def action_mute(self) -> None:
-        """Mute the selected session, or let it ask again; the sidecar keeps it, and its next snapshot shows it."""
-        session = self.board.selected
-        if session is None:
-            return
-        if session.is_muted or level(session) != "ok":
-            self.run_worker(self._mute(session), name="mute")
-        else:
-            self.notify("It asks for nothing.", timeout=2)
+        self._do(self._mute)
 
-    async def _mute(self, session: SessionView) -> None:
+    def action_go(self) -> None:
+        if self._terminals is not None:
+            self._do(self._terminals.go)
+
+    def _mute(self, session: SessionView) -> str:
+        """Mute it, or let it ask again; the sidecar keeps that, and its next snapshot shows it."""
+        if not session.is_muted and level(session) == "ok":
+            return "It asks for nothing."
+        self.sources.sidecar_of(session).mute(session.session_id, not session.is_muted)
+        return ""
+
+    def _do(self, deed: Callable[[SessionView], str]) -> None:
+        """Do something that blocks to the session a key is about, and tell the person what came of it."""
+        if (session := self._subject) is not None:
+            self.run_worker(self._done(deed, session), name="deed")
+
+    async def _done(self, deed: Callable[[SessionView], str], session: SessionView) -> None:
         try:
-            await asyncio.to_thread(self._sidecar.mute, session.session_id, not session.is_muted)
+            said = await asyncio.to_thread(deed, session)
         except ClauditorError as error:
             self.notify(str(error), severity="error", markup=False)
+        else:
+            if said:
+                self.notify(said, timeout=2, markup=False)
 
     def action_story(self) -> None:
         if self.board.selected is not None:
-            scene, _ = self._shown()
-            self.push_screen(StoryScreen(self.board.selected, scene, self._sidecar))
+            scene, _ = self._moment.shown(self._outside.panes)
+            sidecar = self.sources.sidecar_of(self.board.selected)
+            self.push_screen(StoryScreen(self.board.selected, scene, sidecar))
+
+    def action_report(self) -> None:
+        session = self._subject
+        if session is not None:
+            self.push_screen(ReportScreen(session, self._moment.zone, self.sources.sidecar_of(session)))
+
+    @property
+    def _subject(self) -> SessionView | None:
+        """The session a key is about: that of the page that lies on top, else the selected one."""
+        return self.screen.session if isinstance(self.screen, StoryScreen) else self.board.selected
 
     def action_find(self) -> None:
         self._find_line(shown=True)
@@ -233,31 +238,27 @@ class TopApp(App[None]):
         self.board.find("")
         self._find_line(shown=False)
 
-    def action_sort(self) -> None:
-        self.board.next_sort()
-        self.paint()
-
-    def action_view(self) -> None:
-        self.board.next_view()
-        self.paint()
-
-    def action_unfold(self) -> None:
-        self.board.toggle_unfold()
+    def action_switch(self, what: Switch) -> None:
+        self.board.switch(what)
+        if self._memory is not None:
+            keep(self._memory, self.board.chosen)
         self.paint()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The table's keys do nothing while another screen lies over it."""
-        if action in _TABLE_ACTIONS and len(self.screen_stack) > 1:
+        """The table's keys do nothing while a page lies over it, and those about a session only over its own."""
+        if len(self.screen_stack) > 1 and (
+            action in OF_TABLE or (action in OF_SESSION and not isinstance(self.screen, StoryScreen))
+        ):
             return False
         return super().check_action(action, parameters)
 
     def action_copy(self) -> None:
-        if self.board.selected is not None:
-            self.copy_to_clipboard(self.board.selected.shown_id)
-            self.notify(f"Copied {self.board.selected.shown_id}", timeout=2, markup=False)
+        if (session := self._subject) is not None:
+            self.copy_to_clipboard(session.shown_id)
+            self.notify(f"Copied {session.shown_id}", timeout=2, markup=False)
 
     def action_freeze(self) -> None:
-        self._frozen = None if self._frozen else self.live.known(self._clock())
+        self._moment.freeze()
         self.paint()
 
     def action_help(self) -> None:
@@ -281,7 +282,7 @@ class TopApp(App[None]):
     @on(SessionTable.Picked)
     def _row_picked(self, event: SessionTable.Picked) -> None:
         self.board.key_pressed(self._clock())
-        self.board.select(event.index)
+        self.board.choose(event.key)
         self.paint()
         if event.twice:
             self.action_story()

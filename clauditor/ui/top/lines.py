@@ -14,8 +14,8 @@ from textual.strip import Strip
 from clauditor.ui.views.segments import EMPTY, Line, Role
 
 
-class LineArea(ScrollView):
-    """Lines from top to bottom; scrolls when there are more than fit.
+class LineArea(ScrollView, inherit_bindings=False):
+    """Lines from top to bottom; scrolls when there are more than fit, by the keys of whoever shows them.
 
     Roles become styles by the component classes `role--<role>` of the style sheet.
     """
@@ -60,7 +60,7 @@ class LineArea(ScrollView):
             Style(bgcolor=self._style("line--selected").bgcolor) if self.is_selected(index) else Style()
         )
         strip = Strip([RichSegment(part.text, self._style(f"role--{part.role}") + selected) for part in line])
-        return strip.adjust_cell_length(self.size.width, self.rich_style + selected)
+        return strip.adjust_cell_length(self.size.width, self._style("role--plain") + selected)
 
     def _style(self, component: str) -> Style:
         return self.get_component_rich_style(component)

@@ -26,7 +26,8 @@ class Sidecar(Protocol):
 
     def astream(self) -> AsyncIterator[tuple[str, str | None, Mapping[str, Any]]]: ...
     def session(self, session_id: str) -> Mapping[str, Any]: ...
-    def turns(self, session_id: str) -> Sequence[Mapping[str, Any]]: ...
+    def turns(self, session_id: str, *, limit: int | None = None) -> Sequence[Mapping[str, Any]]: ...
+    def postmortem(self, session_id: str) -> Mapping[str, Any]: ...
     def summary(self) -> Mapping[str, Any]: ...
     def mute(self, session_id: str, muted: bool) -> None: ...
 
@@ -39,17 +40,20 @@ class Known:
     sessions: tuple[SessionView, ...]
     spend: Spend
     incident: Incident | None
+    silent: tuple[str, ...] = ()
 
 
 class LiveSessions:
-    """Snapshots by session id, kept up to date by `follow`; sums by `follow_sums`."""
+    """Snapshots by session id, kept up to date by `follow`; sums by `follow_sums`. `host`: what to call their sidecar."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "") -> None:
+        self.host = host
         self.by_id: dict[str, SessionView] = {}
         self.spend = Spend()
         self.incident: Incident | None = None
         self.dropped = 0
         self.is_connected = False
+        self.refusal: ClauditorError | None = None
         self.is_complete = False
         self.heard_at: float | None = None
         self.spent = asyncio.Event()
@@ -75,7 +79,7 @@ class LiveSessions:
         for snapshot in sessions if isinstance(sessions, list) else ():
             if not isinstance(snapshot, Mapping):
                 continue
-            view = session_view(snapshot)
+            view = session_view(snapshot, self.host)
             if view.session_id in self.by_id or len(self.by_id) < MAX_SESSIONS:
                 known = before.get(view.session_id)
                 if known is None or known.cost_usd != view.cost_usd:
@@ -94,13 +98,14 @@ class LiveSessions:
             try:
                 async for event, _, data in sidecar.astream():
                     failures = 0
-                    self.is_connected = True
+                    self.is_connected, self.refusal = True, None
                     self.heard_at = clock()
                     if event == "snapshot":
                         self.apply(data)
                     changed()
-            except ClauditorError:
+            except ClauditorError as error:
                 failures += 1
+                self.refusal = error
             self.is_connected = False
             changed()
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])

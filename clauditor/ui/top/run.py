@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from clauditor.client import connect
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
+from clauditor.ui.around import look_around
 from clauditor.ui.clock import local_zone, now
+from clauditor.ui.sidecars import connect_all, first_answers, local_name
 from clauditor.ui.top.app import TopApp
 from clauditor.ui.top.bell import Bell
+from clauditor.ui.top.memory import FILE_NAME
+from clauditor.ui.top.terminals import LocalTerminals
+from clauditor.ui.views.empty import Around
 
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 def run_top(
     settings: Settings,
-    url: str | None = None,
+    urls: Sequence[str] = (),
     *,
-    proxy_url: str | None = None,
     rings: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Show the screen until the person quits, a signal comes, or `should_stop` says so (asked 4 times a second).
 
-    `proxy_url` is named on the empty screen; `rings`: whether the terminal tells of new signals. Raises
-    ClauditorError when the sidecar does not answer at the start; a connection lost later heals by itself.
+    `urls` of the sidecars to ask (none: the one that runs here); `rings`: whether the terminal tells of new signals.
+    Raises ClauditorError when none of them answers at the start; a connection lost later heals by itself.
     """
-    sidecar = connect(settings, url)
-    sidecar.summary()
-    bell = Bell(settings.alerts) if rings else None
-    app = TopApp(sidecar, clock=now, zone=local_zone, proxy_url=proxy_url, bell=bell, should_stop=should_stop)
+    sidecars = connect_all(settings, urls)
+    first_answers(sidecars)
+    app = TopApp(
+        sidecars,
+        clock=now,
+        zone=local_zone,
+        columns=settings.top.columns,
+        bell=Bell(settings.alerts) if rings else None,
+        terminals=LocalTerminals(os.environ, here=local_name(settings, urls)),
+        memory=settings.data_dir / FILE_NAME,
+        look_around=lambda: look_around(settings) if not urls else Around(),
+        should_stop=should_stop,
+    )
     before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
     try:
         asyncio.run(_run(app))

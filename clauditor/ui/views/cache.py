@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clauditor import names
 from clauditor.ui.views import units, words
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.session import SessionView
@@ -52,7 +53,7 @@ def _rebuilds(session: SessionView, scene: Scene) -> str:
     else:
         times = f"rebuilt once{at and ','}{at}{own and f', {own}'}"
     agent = next((one.type for one in session.helpers if one.agent_id == miss.agent_id), "")
-    reasons = (words.cause_words(miss.cause), miss.detail, agent and f"in agent {agent}")
+    reasons = (names.cause_name(miss.cause), miss.detail, agent and f"in agent {agent}")
     return f"{times}: {', '.join(reason for reason in reasons if reason)}"
 
 

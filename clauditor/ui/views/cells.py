@@ -5,11 +5,12 @@ A cell function gets the session, the scene and the cells it has, and fills exac
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
+from clauditor import names
 from clauditor.text import width
 from clauditor.ui.views import units, words
 from clauditor.ui.views.segments import Align, Line, Role, Segment, fit, line
@@ -22,13 +23,15 @@ _CACHE_SIGNALS: Final = ("cache_expiring", "cache_thrash")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What cells need besides their session: the time (Unix seconds), the zone clocks are shown in, and
-    whether all money on the screen is estimated (the column's title says it then, not each cell).
+    """What cells need besides their session: the time (Unix seconds), the zone clocks are shown in, whether
+    all money on the screen is estimated (the column's title says it then, not each cell), and, by a session's
+    key, what people call the tmux pane it runs in (`work:2.1`).
     """
 
     now: float
     zone: tzinfo
     all_estimated: bool = True
+    panes: Mapping[str, str] = field(default_factory=dict)
 
 
 Cell = Callable[[SessionView, Scene, int], Line]
@@ -129,12 +132,18 @@ def speed(session: SessionView, _scene: Scene) -> str:
     return units.UNKNOWN if rate is None else f"{rate:.0f}"
 
 
+def pane(session: SessionView, scene: Scene) -> str:
+    """Where it runs: `work:2.1` in tmux, else its tty."""
+    place = session.tty or session.pane or units.UNKNOWN
+    return scene.panes.get(session.key) or place.removeprefix("/dev/")
+
+
 def last_miss(session: SessionView, scene: Scene) -> str:
     miss = session.cache.last_miss
     if miss is None:
         return units.UNKNOWN
     at = units.moment(miss.at, scene.now, scene.zone)
-    return " ".join(part for part in (words.cause_words(miss.cause), miss.detail, at) if part)
+    return " ".join(part for part in (names.cause_name(miss.cause), miss.detail, at) if part)
 
 
 def calls_left(session: SessionView, _scene: Scene) -> str:

@@ -7,28 +7,37 @@ nothing is guessed.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from clauditor.ui.views import units, words
 from clauditor.ui.views.cache import cache_words
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.recent import recent_words
 from clauditor.ui.views.recorded import missing, seen_in_part
-from clauditor.ui.views.segments import KEEP, Line, Role, Segment, clip, line, line_width, wrap
-from clauditor.ui.views.session import Context, SessionView
+from clauditor.ui.views.segments import KEEP, Line, Role, Segment, clip, line, line_width, tagged
+from clauditor.ui.views.session import Context, SessionView, Verdict
 from clauditor.ui.views.state import since_words, state_sentence
+from clauditor.ui.views.turns import TurnView
 
-_TAG_CELLS: Final = 7
 _TREND_CELLS: Final = 8
 _SHOWN_TOOLS: Final = 6
 _SHOWN_SIGNALS: Final = 4
 _SEVERITIES: Final[dict[str, tuple[str, Role]]] = {"act": ("!! ", "act"), "watch": ("! ", "watch")}
+_IN_TERMINAL: Final = frozenset(
+    {"needs_answer", "stalled", "tool_loop", "context_pressure", "cache_expiring"}
+)
 _FAR_CALLS: Final = 100  # an estimate over more calls than that says nothing
-_MAX_TEXT_CELLS: Final = 110  # longer lines are hard to read, however wide the screen
 
 
-def title(session: SessionView, width: int) -> Line:
-    """`── webshop: fix login test ───── main, opus-5.5 ──`."""
-    right = ", ".join(part for part in (session.branch, session.model, session.shown_id[:8]) if part)
+def title(session: SessionView, scene: Scene, width: int) -> Line:
+    """`── webshop: fix login test ───── main, opus-5.5, tmux work:2.1 ──`."""
+    place = session.shown_id[:8]
+    if session.key in scene.panes:
+        place = f"tmux {scene.panes[session.key]}"
+    elif session.tty:
+        place = session.tty.removeprefix("/dev/")
+    right = ", ".join(part for part in (session.host, session.branch, session.model, place) if part)
     left = clip(line(Segment("── ", "rule"), Segment(words.full_name(session), "strong")), width - 8)
     tail = line(Segment(f" {right} ", "dim"), Segment("──", "rule"))
     rule = width - line_width(left) - 1 - line_width(tail)
@@ -37,8 +46,8 @@ def title(session: SessionView, width: int) -> Line:
     return line(*left, " ", Segment("─" * max(0, rule), "rule"), *tail)
 
 
-def detail(session: SessionView, scene: Scene, width: int) -> list[Line]:
-    """The pane's lines without its title."""
+def detail(session: SessionView, scene: Scene, width: int, *, turns: Sequence[TurnView] = ()) -> list[Line]:
+    """The pane's lines without its title. `turns`: its newest calls, as far as they are known."""
     texts = [
         ("MUTED", _muted(session, scene), "plain"),
         *_why(session, scene),
@@ -48,21 +57,13 @@ def detail(session: SessionView, scene: Scene, width: int) -> list[Line]:
         ("COST", _cost(session), "plain"),
         ("SEEN", _seen(session), "watch"),
         ("WORK", _work(session), "plain"),
-        ("LAST", _last(session, scene), "plain"),
+        ("LAST", recent_words(session, turns, scene) or _last(session, scene), "plain"),
         ("USED", _used(session), "plain"),
     ]
     lines: list[Line] = []
     for tag, text, role in texts:
         lines += tagged(tag, text, width, role)
     return lines
-
-
-def tagged(tag: str, text: str, width: int, role: Role = "plain") -> list[Line]:
-    """A text under its tag, wrapped beside it; nothing for an empty text."""
-    room = min(width - 1 - _TAG_CELLS, _MAX_TEXT_CELLS)
-    wrapped = wrap(text, max(room, 8), "plain" if role == "dim" else role)
-    heads = [f" {tag:<{_TAG_CELLS - 1}}", *[" " * _TAG_CELLS] * (len(wrapped) - 1)]
-    return [line(Segment(head, "head"), *rest) for head, rest in zip(heads, wrapped, strict=False)]
 
 
 def _muted(session: SessionView, scene: Scene) -> str:
@@ -80,12 +81,20 @@ def _why(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:
     own = next((signal for signal in session.signals if signal.name == verdict.signal), None)
     # A question waits since it was asked, which is a little longer than it is known to need an answer.
     since = session.state_since if verdict.signal == "needs_answer" else verdict.since
-    sure = _since_and_sure(since, own.evidence if own is not None else "", scene)
+    evidence = own.evidence if own is not None else ""
+    if evidence and verdict.signal in words.OF_STATE and session.state_source == "hook":
+        evidence += ", hook"
     return [
-        ("WHY", f"{verdict.reason}{sure}", role),
-        ("NEXT", verdict.next_step, "plain"),
+        ("WHY", f"{verdict.reason}{_since_and_sure(since, evidence, scene)}", role),
+        ("NEXT", _next(session, verdict, scene), "plain"),
         ("NOW", "" if verdict.signal in words.OF_STATE else now, "plain"),
     ]
+
+
+def _next(session: SessionView, verdict: Verdict, scene: Scene) -> str:
+    """The sidecar's next step; and the way to a terminal that is known, where somebody is needed there."""
+    is_near = session.key in scene.panes and verdict.signal in _IN_TERMINAL
+    return f"{verdict.next_step} o goes there.".lstrip() if is_near else verdict.next_step
 
 
 def _also(session: SessionView, scene: Scene) -> list[tuple[str, str, Role]]:

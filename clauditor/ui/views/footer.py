@@ -5,21 +5,25 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
-from clauditor.ui.views.columns import ViewName
+from clauditor.ui.views.groups import GroupName
+from clauditor.ui.views.presets import ViewName
 from clauditor.ui.views.segments import Line, Segment, line, line_width, wrap
 from clauditor.ui.views.table import VIEW_SORT, SortName
 
 HELP: Final[tuple[tuple[str, str], ...]] = (
     ("arrows, j k", "select a session; PgUp PgDn Home End go further"),
     ("n", "next session that needs you: act first, then watch"),
-    ("Enter", "everything about it: agents, tools, calls one by one"),
+    ("Enter", "everything about it: timeline, agents, tools, cache, attempts"),
+    ("o", "go to its terminal, if it runs in tmux"),
     ("m", "mute it until its signals clear (an hour at most), or unmute"),
     ("/", "find by state: project: model: signal: or any word"),
     ("Esc", "end the search, show all again"),
     ("s", "sort by attention, name, cost, context, cache, limit, age"),
     ("v", "view: attention, cost, context, cache, limit"),
+    ("g", "group by project, model, account or host, or not at all"),
     ("e", "show or fold idle, ended and scripted sessions"),
     ("y", "copy the session's id"),
+    ("p", "its post-mortem: what went wrong and what it wasted"),
     ("space", "freeze the screen, or let it go on"),
     ("q", "quit"),
 )
@@ -29,6 +33,7 @@ LEGEND: Final[tuple[tuple[str, str], ...]] = (
     ("approve?", "as it looks; without Clauditor's hooks nobody tells"),
     ("stuck", "no bytes arrive, or the same thing again and again"),
     ("muted", "asks for nothing until its signals clear; m ends it"),
+    ("not heard", "its sidecar is silent; nobody knows"),
     ("FOR", "how long it has been in this state"),
     ("CTX", "how full its context window is"),
     ("CACHE", "warm, time left, or cold: the next call writes it anew"),
@@ -40,26 +45,39 @@ LEGEND: Final[tuple[tuple[str, str], ...]] = (
 )
 _WORD_CELLS: Final = 12
 # What goes where the line is too long; it is in the help, and the way out always stays.
-_LEAVING: Final = ("space", "y", "e", "v", "s", "m", "Enter", "n", "?", "/")
+_LEAVING: Final = ("space", "y", "p", "g", "e", "v", "s", "m", "Enter", "n", "o", "?", "/")
 
 
 def footer(
-    width: int, *, view: ViewName, sort: SortName, is_unfolded: bool, is_muted: bool, found: str
+    width: int,
+    *,
+    view: ViewName,
+    sort: SortName,
+    group: GroupName,
+    is_unfolded: bool,
+    is_muted: bool,
+    found: str,
+    is_empty: bool,
 ) -> Line:
-    """The keys that work here, with what they are set to where that is not the usual."""
+    """The keys that work here, with what they are set to where that is not the usual. `is_empty`: there is no session."""
     keys = [
+        ("o", "go to"),
         ("n", "next"),
         ("Enter", "more"),
         ("m", "unmute" if is_muted else "mute"),
         ("/", f"find: {found}, Esc all" if found else "find"),
         ("s", f"sort: {sort}" if sort != VIEW_SORT[view] else "sort"),
         ("v", f"view: {view}" if view != "attention" else "view"),
+        ("g", "group" if group == "none" else f"by {group}"),
         ("e", "fold" if is_unfolded else "unfold"),
+        ("p", "post-mortem"),
         ("y", "copy id"),
         ("space", "freeze"),
         ("?", "help"),
         ("q", "quit"),
     ]
+    if is_empty:
+        keys = keys[-2:]
     for leaving in _LEAVING:
         if line_width(line(" ", *_keys(keys))) <= width:
             break

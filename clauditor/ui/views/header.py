@@ -50,10 +50,15 @@ def header(
     *,
     incident: Incident | None = None,
     notice: str = "",
+    silent: Sequence[str] = (),
 ) -> list[Line]:
-    """Up to six lines. `notice` (about the screen's own connection) stands in for the counts."""
+    """Up to six lines, and one for each sentence of `silent`, about sidecars that are not heard while others are.
+
+    `notice` (about the screen's own connection) stands in for the counts.
+    """
     lines = [
         *headline(sessions, spend, scene, width, incident=incident, notice=notice),
+        *(line(" ", Segment(sentence, "act")) for sentence in silent),
         *limit_lines(sessions, scene, width),
     ]
     if any(session.billing == "api" for session in sessions):
@@ -171,7 +176,9 @@ def _health_line(
     room = width - line_width(health) - 3
     right = (*recorded(sessions, today_complete=spend.complete, room=room), Segment(" "))
     if recent:
-        speed = line(Segment(f"first token {statistics.median(recent):.1f} s", "dim"))
+        usual = [s.usual_ttft_seconds for s in live if s.usual_ttft_seconds is not None]
+        than = f" (usual {statistics.median(usual):.1f})" if usual else ""
+        speed = line(Segment(f"first token {statistics.median(recent):.1f} s{than}", "dim"))
         both = joined((health, speed), ", ")
         health = both if line_width(both) + line_width(right) + 1 < width else health
     return spread((Segment(" "), *health), right, width)

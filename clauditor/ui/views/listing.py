@@ -7,7 +7,8 @@ from typing import Final
 
 from clauditor.ui.views import cells, units, words
 from clauditor.ui.views.cells import Scene, text_cell
-from clauditor.ui.views.columns import MONEY, Column, arrange, row, titles
+from clauditor.ui.views.columns import Column, arrange, row, titles
+from clauditor.ui.views.presets import MONEY
 from clauditor.ui.views.segments import Line
 from clauditor.ui.views.session import SessionView
 

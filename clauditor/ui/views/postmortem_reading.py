@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, Final
 
-from clauditor.ui.views import units, words
+from clauditor import names
+from clauditor.ui.views import units
 from clauditor.ui.views.segments import Role
 from clauditor.ui.views.snapshot import UNNAMED, float_of, int_of, list_of, map_of, text_of
 
@@ -57,9 +58,9 @@ def class_words(name: Any) -> str:
 def cause_words(rebuild: Mapping[str, Any], reading: Reading, *, with_loss: bool = True) -> str:
     """Why the cache was lost, and what that cost: `tools changed (+jira.search), 88k tokens, ~$0.42`."""
     cause = text_of(rebuild.get("name")) or text_of(rebuild.get("cause")) or "unknown"
-    detail = text_of(rebuild.get("text")) or text_of(rebuild.get("detail"))
+    detail = names.culprit(cause, text_of(rebuild.get("text")) or text_of(rebuild.get("detail")) or "")
     idle = float_of(rebuild.get("seconds")) or float_of(rebuild.get("idle_seconds"))
-    parts = [words.cause_words(cause) + (f" ({detail.rstrip('.')})" if detail else "")]
+    parts = [names.cause_name(cause) + (f" ({detail.rstrip('.')})" if detail else "")]
     if cause.startswith("ttl_expired") and idle:
         parts = [f"nothing was sent for {units.ago(idle)}"]
     if with_loss and int_of(rebuild.get("tokens")):

@@ -7,7 +7,7 @@ line reads the same on a screen without colours, in a pipe and to a screen reade
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from clauditor.text import cut, width
 
@@ -24,6 +24,8 @@ class Segment(NamedTuple):
 
 Line = tuple[Segment, ...]
 EMPTY: Line = ()
+_TAG_CELLS: Final = 7
+_MAX_TEXT_CELLS: Final = 110  # longer lines are hard to read, however wide the screen
 KEEP = "\N{NO-BREAK SPACE}"
 """Stands between words that `wrap` keeps on one line."""
 
@@ -95,6 +97,14 @@ def wrap(words: str, cells: int, role: Role = "plain") -> list[Line]:
     if current:
         lines.append(current)
     return [(Segment(shown.replace(KEEP, " "), role),) for shown in lines]
+
+
+def tagged(tag: str, text: str, width: int, role: Role = "plain") -> list[Line]:
+    """A text under its tag, wrapped beside it; nothing for an empty text."""
+    room = min(width - 1 - _TAG_CELLS, _MAX_TEXT_CELLS)
+    wrapped = wrap(text, max(room, 8), "plain" if role == "dim" else role)
+    heads = [f" {tag:<{_TAG_CELLS - 1}}", *[" " * _TAG_CELLS] * (len(wrapped) - 1)]
+    return [line(Segment(head, "head"), *rest) for head, rest in zip(heads, wrapped, strict=False)]
 
 
 def joined(parts: Iterable[Line], separator: str = " ") -> Line:

@@ -23,10 +23,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """The attempt under way (or waited for), and the status the last one ended with."""
+    """The attempt under way (or waited for), the status the last one ended with, and whose limit a 429 was: that of
+    the `plan` or of the `service`.
+    """
 
     attempt: int | None
     status: int | None
+    limited_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ class Miss:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
     """`rebuild_*`: what the next message writes anew once it is cold; `lost_*`: what rebuilds took so far.
-    `latest_expires_at` is None where all of it goes cold at once.
+    `latest_expires_at` is None where all of it goes cold at once; `events` counts calls by what their cache did.
     """
 
     state: str | None
@@ -91,6 +94,7 @@ class Cache:
     lost_tokens: int | None
     lost_cost_usd: float | None
     last_miss: Miss | None
+    events: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +152,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """One session. Strings are ready to show, except `session_id`: that one is the key, as it came."""
+    """One session. Strings are ready to show, except `session_id`: that one is as it came.
+
+    `host` names the sidecar that told of it where a screen asks several, else it is empty; `pane` (tmux) and `tty` are
+    where its client runs.
+    """
 
     session_id: str
+    host: str
     shown_id: str
     identity: str
     client: str | None
@@ -165,6 +174,7 @@ class SessionView:
     waiting_for: str | None
     state_since: float | None
     state_evidence: str | None
+    state_source: str | None
     retry: Retry | None
     started_at: float | None
     last_activity_at: float | None
@@ -178,6 +188,7 @@ class SessionView:
     tokens: Tokens
     tokens_per_second: float | None
     ttft_seconds: float | None
+    usual_ttft_seconds: float | None
     stop_reason: str | None
     cost_usd: float | None
     cost_complete: bool
@@ -192,8 +203,15 @@ class SessionView:
     limits: tuple[Window, ...]
     agents: tuple[Agent, ...]
     signals: tuple[Signal, ...]
+    pane: str | None
+    tty: str | None
     unseen_exchanges: int
     unseen_bytes: int
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other one on a screen."""
+        return f"{self.host}\n{self.session_id}" if self.host else self.session_id
 
     @property
     def model(self) -> str | None:

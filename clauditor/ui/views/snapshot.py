@@ -7,8 +7,8 @@ Everything behind this module is typed and safe to show.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from clauditor import names
@@ -34,19 +34,30 @@ MAX_ITEMS: Final = 200
 MAX_CELLS: Final = 200
 UNNAMED: Final = "unnamed"
 
+_SHORT: Final = 64
+_NUMBERS: Final = frozenset({int, float})
 _FLOAT_LIMIT: Final = 1e15
 
 
 def text_of(value: Any) -> str | None:
     """A cleaned, bounded string; None for anything else and for what cleans to nothing."""
-    return (clean(value, MAX_CELLS).strip() or None) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return _short_text(value) if len(value) <= _SHORT else _text(value)
+
+
+def _text(value: str) -> str | None:
+    return clean(value, MAX_CELLS).strip() or None
+
+
+_short_text = lru_cache(maxsize=4096)(_text)  # names and words come again with every snapshot
 
 
 def float_of(value: Any) -> float | None:
     """A finite number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) not in _NUMBERS:  # as JSON has them: a truth value is none
         return None
-    return float(value) if -_FLOAT_LIMIT < value < _FLOAT_LIMIT and math.isfinite(value) else None
+    return float(value) if -_FLOAT_LIMIT < value < _FLOAT_LIMIT else None
 
 
 def int_of(value: Any) -> int | None:
@@ -55,7 +66,7 @@ def int_of(value: Any) -> int | None:
 
 
 def map_of(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def list_of(value: Any) -> list[Mapping[str, Any]]:
@@ -75,17 +86,19 @@ def tool_name(value: Any) -> str | None:
     return None if name is None else names.tool_name(name)
 
 
-def session_view(snapshot: Mapping[str, Any]) -> SessionView:
-    """Reads one snapshot. Never raises on what a snapshot holds."""
+def session_view(snapshot: Mapping[str, Any], host: str = "") -> SessionView:
+    """Reads one snapshot of the sidecar called `host`. Never raises on what a snapshot holds."""
     raw_id = snapshot.get("session_id")
     model = map_of(snapshot.get("model"))
     rate = map_of(snapshot.get("rate"))
     tools = map_of(snapshot.get("tools"))
     tokens = map_of(snapshot.get("tokens"))
+    terminal = map_of(snapshot.get("terminal"))
     unobserved = map_of(snapshot.get("unobserved"))
     writes = [int_of(tokens.get(name)) for name in ("cache_write_5m", "cache_write_1h")]
     return SessionView(
         session_id=raw_id if isinstance(raw_id, str) else "",
+        host=host,
         shown_id=text_of(raw_id) or UNNAMED,
         identity=text_of(snapshot.get("identity")) or "derived",
         client=text_of(snapshot.get("client")),
@@ -100,6 +113,7 @@ def session_view(snapshot: Mapping[str, Any]) -> SessionView:
         waiting_for=text_of(snapshot.get("waiting_for")),
         state_since=float_of(snapshot.get("state_since")),
         state_evidence=text_of(snapshot.get("state_evidence")),
+        state_source=text_of(snapshot.get("state_source")),
         retry=_retry(map_of(snapshot.get("retry"))),
         started_at=float_of(snapshot.get("started_at")),
         last_activity_at=float_of(snapshot.get("last_activity_at")),
@@ -118,6 +132,7 @@ def session_view(snapshot: Mapping[str, Any]) -> SessionView:
         ),
         tokens_per_second=float_of(rate.get("output_tokens_per_second")),
         ttft_seconds=float_of(rate.get("ttft_seconds")),
+        usual_ttft_seconds=float_of(rate.get("usual_ttft_seconds")),
         stop_reason=text_of(snapshot.get("stop_reason")),
         cost_usd=float_of(snapshot.get("cost_usd")),
         cost_complete=snapshot.get("cost_complete") is not False,
@@ -132,6 +147,8 @@ def session_view(snapshot: Mapping[str, Any]) -> SessionView:
         limits=_limits(map_of(snapshot.get("limits"))),
         agents=tuple(_agent(agent) for agent in list_of(snapshot.get("agents"))),
         signals=tuple(_signal(signal) for signal in list_of(snapshot.get("signals"))),
+        pane=text_of(terminal.get("pane")),
+        tty=text_of(terminal.get("tty")),
         unseen_exchanges=int_of(unobserved.get("exchanges")) or 0,
         unseen_bytes=int_of(unobserved.get("bytes")) or 0,
     )
@@ -155,7 +172,11 @@ def _verdict(value: Any) -> Verdict | None:
 def _retry(fields: Mapping[str, Any]) -> Retry | None:
     if not fields:
         return None
-    return Retry(attempt=int_of(fields.get("attempt")), status=int_of(fields.get("status")))
+    return Retry(
+        attempt=int_of(fields.get("attempt")),
+        status=int_of(fields.get("status")),
+        limited_by=text_of(fields.get("limited_by")),
+    )
 
 
 def _running(fields: Mapping[str, Any]) -> RunningTool:
@@ -197,24 +218,13 @@ def _miss(fields: Mapping[str, Any]) -> Miss | None:
         return None
     return Miss(
         cause=cause,
-        detail=_changed(cause, text_of(fields.get("detail")) or ""),
+        detail=names.culprit(cause, text_of(fields.get("detail")) or ""),
         lost_tokens=int_of(fields.get("lost_tokens")),
         cost_usd=float_of(fields.get("cost_usd")),
         at=float_of(fields.get("at")),
         agent_id=text_of(fields.get("agent_id")) or "main",
         expected=fields.get("expected") is True,
     )
-
-
-def _changed(cause: str, detail: str) -> str:
-    """What changed, by the names people use: `+jira.search, -Read`, `opus-5.5 to sonnet-5.5`."""
-    match cause:
-        case "tools_changed":
-            return ", ".join(part[:1] + names.tool_name(part[1:]) for part in detail.split(", "))
-        case "model_changed":
-            return " to ".join(names.model_name(part) for part in detail.split(" to "))
-        case _:
-            return detail
 
 
 def _cache(fields: Mapping[str, Any]) -> Cache:
@@ -230,6 +240,10 @@ def _cache(fields: Mapping[str, Any]) -> Cache:
         lost_tokens=int_of(fields.get("lost_tokens")),
         lost_cost_usd=float_of(fields.get("lost_cost_usd")),
         last_miss=_miss(map_of(fields.get("last_miss"))),
+        events=tuple(
+            (text_of(name) or UNNAMED, int_of(number) or 0)
+            for name, number in list(map_of(fields.get("events")).items())[:MAX_ITEMS]
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def state_sentence(session: SessionView, scene: Scene) -> str:
         case "retrying":
             retry = session.retry
             attempt = f"attempt {retry.attempt} of one call" if retry and retry.attempt else "tries again"
-            return f"{attempt}, the last one failed: {words.failure_words(retry.status if retry else None)}{since}"
+            return f"{attempt}, the last one failed: {words.retry_words(retry)}{since}"
         case other:
             return f"{_PLAIN.get(other, other)}{since}"
 

@@ -10,13 +10,6 @@ from clauditor.ui.views import units
 from clauditor.ui.views.quick import map_of, number_of, text_of
 
 _WINDOWS: Final = {"5h": "five_hour", "7d": "seven_day"}
-_CAUSES: Final = {
-    "ttl_expired_5m": "5 min passed",
-    "ttl_expired_1h": "1 h passed",
-    "system_changed": "system prompt changed",
-    "likely_server_side": "likely on the server's side",
-    "unknown": "cause unknown",
-}
 
 
 class Scene(NamedTuple):
@@ -75,11 +68,7 @@ def _cause(miss: Mapping[str, Any]) -> str:
     from clauditor import names  # noqa: PLC0415 - its patterns take a moment, and this is rare
 
     cause, detail = text_of(miss.get("cause")), text_of(miss.get("detail"))
-    if cause == "tools_changed":
-        detail = ", ".join(part[:1] + names.tool_name(part[1:]) for part in detail.split(", "))
-    elif cause == "model_changed":
-        detail = " to ".join(names.model_name(part) for part in detail.split(" to "))
-    return ", ".join(part for part in (_CAUSES.get(cause, cause.replace("_", " ")), detail) if part)
+    return ", ".join(part for part in (names.cause_name(cause), names.culprit(cause, detail)) if part)
 
 
 def _window(name: str, session: Mapping[str, Any]) -> Mapping[str, Any]:

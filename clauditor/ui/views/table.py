@@ -6,16 +6,17 @@ session works (its start and its id), so that rows stay where they are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.columns import ViewName
+from clauditor.ui.views.presets import ViewName
 from clauditor.ui.views.segments import EMPTY, Line, Segment
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.units import count, price
-from clauditor.ui.views.words import FOLDED, cache_seconds, level
+from clauditor.ui.views.words import FOLDED, UNHEARD, cache_seconds, level
 
 SortName = Literal["attention", "name", "cost", "context", "cache", "limit", "age"]
 SORTS: Final[tuple[SortName, ...]] = get_args(SortName)
@@ -77,9 +78,8 @@ def fold_line(folding: Folding, scene: Scene) -> Line:
 
 def _resting_words(resting: Sequence[SessionView], now: float) -> str:
     idle = [session for session in resting if session.state == "idle"]
-    words = [f"{len(idle)} idle"] if idle else []
-    if len(resting) > len(idle):
-        words.append(f"{len(resting) - len(idle)} ended")
+    numbers = Counter(session.state for session in resting)
+    words = [f"{numbers[state]} {state}" for state in ("idle", "ended", UNHEARD) if numbers[state]]
     cold = sum(cache_seconds(session, now) == 0 for session in idle)
     if cold:
         words.append("all cold" if cold == len(idle) and len(words) == 1 else f"{cold} cold")

@@ -30,6 +30,13 @@ def duration(seconds: float | None) -> str:
     return f"{min(whole // DAY, 9999)}d"
 
 
+def seconds(span: float | None) -> str:
+    """A short span in at most six cells: `0.4 s`, `12.4 s`; from a minute on as `duration`."""
+    if span is None:
+        return UNKNOWN
+    return f"{max(span, 0.0):.1f} s" if span < MINUTE else duration(span)
+
+
 def ago(seconds: float | None) -> str:
     """A span in words of a sentence: `8 s`, `12 min`, `3 h`, `2 d`."""
     if seconds is None:
@@ -111,6 +118,12 @@ def amount(usd: float | None, cells: int = 5) -> str:
         if len(text) <= cells:
             return text
     return f"{usd / 1000:.0f}k"
+
+
+def cost_cell(usd: float | None, *, complete: bool, cells: int = 5) -> str:
+    """`amount` with a mark where it is the least it can be: `≥14.2`."""
+    mark = "" if complete or usd is None else "≥"
+    return mark + amount(usd, cells - len(mark))
 
 
 def price(usd: float | None, *, estimated: bool, complete: bool = True) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from clauditor.text import width
 from clauditor.ui.views.segments import Role, fit
-from clauditor.ui.views.session import SessionView
+from clauditor.ui.views.session import Retry, SessionView
 from clauditor.ui.views.units import UNKNOWN, count, duration
 
 # A tool may outlive the cache; in its last minutes the countdown says more than "warm".
@@ -39,25 +39,23 @@ _FAILURES: Final = {
     429: "rate limited",
     529: "overloaded",
 }
-_CAUSES: Final = {
-    "cold_start": "first call",
-    "ttl_expired_5m": "5 min passed",
-    "ttl_expired_1h": "1 h passed",
-    "model_changed": "model changed",
-    "speed_changed": "speed changed",
-    "tools_changed": "tools changed",
-    "system_changed": "system prompt changed",
-    "messages_changed": "messages changed",
-    "betas_changed": "betas changed",
-    "effort_changed": "effort changed",
-    "thinking_changed": "thinking changed",
-    "compaction": "compaction",
-    "likely_server_side": "likely on the server's side",
-    "unknown": "cause unknown",
+_OUTCOMES: Final = {
+    "http": "refused",
+    "stream": "broke off",
+    "aborted": "ended early",
+    "proxy": "seen in part",
+}
+_TOOL_OUTCOMES: Final = {
+    "error": "failed",
+    "timeout": "timed out",
+    "denied": "refused",
+    "rejected": "refused",
 }
 CENT: Final = 0.005  # less is not worth a word
 WORKING: Final = frozenset({"thinking", "streaming", "tool"})
-FOLDED: Final = frozenset({"idle", "ended"})
+UNHEARD: Final = "not heard"
+"""The state of a session whose sidecar is silent: nobody knows."""
+FOLDED: Final = frozenset({"idle", "ended", UNHEARD})
 
 
 # Signals that say in other words what the state says.
@@ -123,9 +121,11 @@ def state_seconds(session: SessionView, now: float) -> float | None:
     return None if session.state_since is None else max(0.0, now - session.state_since)
 
 
-def cause_words(cause: str) -> str:
-    """Why the prompt cache was missed; a cause we do not know is shown as it came."""
-    return _CAUSES.get(cause, cause.replace("_", " "))
+def retry_words(retry: Retry | None) -> str:
+    """Why the attempt before failed: `529 overloaded`, `429 plan limit`."""
+    if retry is not None and retry.limited_by == "plan":
+        return f"{retry.status or 429} plan limit"
+    return failure_words(retry.status if retry else None)
 
 
 def failure_words(status: int | None) -> str:
@@ -135,6 +135,16 @@ def failure_words(status: int | None) -> str:
     if status < 400:
         return "answer broke off"
     return f"{status} {_FAILURES.get(status, 'server error' if status >= 500 else 'refused')}"
+
+
+def outcome_word(outcome: str) -> str:
+    """How a call ended that was not answered in full."""
+    return _OUTCOMES.get(outcome, outcome)
+
+
+def tool_outcome(outcome: str | None) -> str:
+    """How a tool call ended; a dash while its result was not seen."""
+    return UNKNOWN if outcome is None else _TOOL_OUTCOMES.get(outcome, outcome)
 
 
 def tool_list(session: SessionView) -> str:
@@ -191,7 +201,7 @@ def _state_reason(session: SessionView, now: float) -> str:
         case "waiting", "background":
             return "background work"
         case "retrying", _:
-            return failure_words(session.retry.status if session.retry else None)
+            return retry_words(session.retry)
         case _:
             return ""
 

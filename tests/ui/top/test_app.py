@@ -82,9 +82,18 @@ async def test_enter_shows_agents_tools_and_calls_and_escape_goes_back() -> None
     async with staged(100, 50) as stage:
         await filled(stage)
         await stage.press("enter")
-        await stage.shows("attempt 1: 529 overloaded (overloaded_error)")
-        for expected in ("├ Explore", "TOOLS Bash 12 (2 failed)", "── prompt 2 ──", "SIDE  title 3 (~$0.02)"):
-            assert expected in stage.text()
+        await stage.shows("SIDE  title 3 (~$0.02)")
+        for key, expected in (
+            ("right", "attempt 1: 529 overloaded (overloaded_error)"),
+            ("3", "├ Explore"),
+            ("4", "Bash                          12    2"),
+            ("tab", "10 read only, 1 rebuilt"),
+            ("l", "7 attempts of 5 calls; failed: 529 overloaded (overloaded_error) x1"),
+            ("shift+tab", "[5 cache]"),
+            ("h", "[4 tools]"),
+        ):
+            await stage.press(key)
+            await stage.shows(expected)
         stage.sidecar.say(afternoon.snapshot(WEBSHOP, project="webshop", label="renamed since"))
         await stage.shows("webshop: renamed since")
         await stage.until(lambda: stage.sidecar.turn_reads >= 2, "calls are read again after a change")
@@ -135,12 +144,19 @@ async def test_over_the_table_the_tables_keys_do_nothing_and_y_copies_the_shown_
     async with staged(100, 50) as stage:
         await filled(stage)
         await stage.press("enter")
-        await stage.shows("── prompt 2 ──")
+        await stage.shows("[1 overview]")
         stage.app.board.select(1)
-        before = (stage.app.board.view, stage.app.board.sort)
-        await stage.press("v", "s", "y")
+        before = stage.app.board.chosen
+        await stage.press("v", "s", "g", "y")
         assert stage.app.clipboard == WEBSHOP
-        assert (stage.app.board.view, stage.app.board.sort) == before
+        assert stage.app.board.chosen == before
+        await stage.press("p")
+        await stage.shows("── post-mortem: webshop")
+        stage.app.copy_to_clipboard("nothing")
+        await stage.press("y", "p", "m")
+        assert stage.app.clipboard == "nothing"
+        await stage.press("escape", "escape")
+        await stage.shows("rewrite README")
 
 
 async def test_copy_hands_the_id_to_the_clipboard() -> None:
@@ -155,7 +171,11 @@ async def test_help_names_every_key_that_is_bound() -> None:
         await filled(stage)
         await stage.press("question_mark")
         await stage.shows("KEYS")
-        for key in ("arrows, j k", "n ", "Enter", "m ", "/", "Esc", "s ", "v ", "e ", "y ", "space", "q "):
+        for key in (
+            *("arrows, j k", "n ", "o ", "Enter", "m ", "/", "Esc", "s ", "v ", "g ", "e ", "y ", "p "),
+            "space",
+            "q ",
+        ):
             assert f" {key}" in stage.text()
         await stage.press("q")
         await stage.hides("KEYS")
@@ -259,12 +279,12 @@ async def test_lost_connection_is_said_and_healed() -> None:
         await filled(stage)
         stage.sidecar.is_away = True
         stage.sidecar.hang_up()
-        await stage.shows("nothing heard since 14:32:08; see: clauditor status")
+        await stage.shows("silent since 14:32:08, asks again; see: clauditor status")
         assert "rewrite README" in stage.text()
         stage.sidecar.is_away = False
         stage.sidecar.say(afternoon.snapshot("fresh", label="after the gap"), full=True)
         await stage.shows("after the gap")
-        await stage.hides("nothing heard")
+        await stage.hides("silent since")
         assert "rewrite README" not in stage.text()
 
 
@@ -278,7 +298,7 @@ async def test_silence_is_dated_by_the_last_message_and_time_stands_still() -> N
         stage.clock.now += 12  # the client gives up
         stage.sidecar.is_away = True
         stage.sidecar.hang_up()
-        await stage.shows("nothing heard since 14:32:11; see: clauditor status")
+        await stage.shows("silent since 14:32:11, asks again; see: clauditor status")
         # How long the sessions have been at it since then nobody knows: no byte, no second is claimed.
         assert "push tokens                  thinking   0:09" in stage.text()
         stage.clock.now += 300
@@ -326,12 +346,12 @@ async def test_help_of_a_small_screen_is_whole_and_scrolls() -> None:
         assert "select a session; PgUp PgDn Home End go" in stage.text()
         assert "j k scroll, Esc closes" in stage.text()
         assert "has no known price" not in stage.text()
-        await stage.press(*"j" * 30)
+        await stage.press(*"j" * 40)
         await stage.shows("has no known price")
 
 
 async def test_without_sessions_the_screen_says_what_to_do() -> None:
-    async with staged(proxy_url="http://127.0.0.1:10000") as stage:
+    async with staged(look_around=lambda: afternoon.AROUND) as stage:
         stage.sidecar.say(full=True)
         await stage.shows("No session seen yet")
         await stage.shows("Listening on http://127.0.0.1:10000")
@@ -410,10 +430,13 @@ async def test_two_hundred_rows_scroll_with_the_selection() -> None:
         stage.sidecar.say(*shots, full=True)
         await stage.shows("job 000")
         await stage.press("end")
-        await stage.shows("job 199")
-        await stage.press("home")
-        await stage.shows("job 000")
+        await stage.shows("›job 199")
+        await stage.press("up", "pageup")
+        await stage.shows("›job 188")
+        await stage.press("home", "down", "down")
+        await stage.shows("›job 002")
         assert stage.app.query_one(SessionTable).scroll_offset.y == 0
+        await stage.shows("── job 002")
 
 
 async def test_click_selects_a_row() -> None:

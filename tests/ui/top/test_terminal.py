@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -29,6 +31,8 @@ class Terminal:
 
     def __init__(self, socket: Path) -> None:
         self._socket = str(socket)
+        self.clients: list[tuple[subprocess.Popen[bytes], int]] = []
+        self.told = b""
 
     def tmux(self, *arguments: str) -> str:
         command = ["tmux", "-S", self._socket, "-f", "/dev/null", *arguments]
@@ -46,6 +50,42 @@ class Terminal:
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
 
+    def attach(self) -> str:
+        """A person's terminal that shows the server; its name as a client."""
+        outer, inner = os.openpty()
+        tty = os.ttyname(inner)
+        environ = {**os.environ, "TERM": "xterm-256color"}
+        environ.pop("TMUX", None)
+        command = ["tmux", "-S", self._socket, "attach"]
+        client = subprocess.Popen(
+            command, stdin=inner, stdout=inner, stderr=inner, env=environ, start_new_session=True
+        )
+        os.close(inner)
+        os.set_blocking(outer, False)
+        self.clients.append((client, outer))
+        self.wait(lambda: tty in self.tmux("list-clients", "-F", "#{client_name}").splitlines(), "attached")
+        return tty
+
+    def drawn(self) -> str:
+        """What the person's terminal was told so far, without its escape sequences."""
+        with contextlib.suppress(BlockingIOError):
+            while more := os.read(self.clients[0][1], 1 << 16):
+                self.told += more
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\(B", "", self.told.decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        self.tmux("kill-server")
+        for client, outer in self.clients:
+            client.kill()
+            client.wait(10)
+            os.close(outer)
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.screen()}"
+            time.sleep(0.05)
+
     def until(self, condition: Callable[[str], bool], what: str) -> str:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition(shown := self.screen()):
@@ -61,7 +101,7 @@ class Terminal:
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     running = Terminal(tmp_path / "tmux")
     yield running
-    running.tmux("kill-server")
+    running.close()
 
 
 @pytest.fixture
@@ -89,7 +129,9 @@ def test_screen_runs_takes_keys_and_leaves_the_terminal_clean(
     api.say(afternoon.snapshot("5f0c2a11-aaaa", project="webshop", label="told just now", attention=990))
     terminal.shows("told just now")
     terminal.press("j", "Enter")
-    terminal.shows("prompt 3")
+    terminal.shows("[1 overview]")
+    terminal.press("Right")
+    terminal.shows("── prompt 3 ──")
     terminal.press("Escape")
     terminal.shows("told just now")
     terminal.press("q")
@@ -159,3 +201,60 @@ def test_a_signal_ends_the_screen_and_gives_the_terminal_back(
     left = terminal.shows("left$")
     assert "push tokens" not in left
     assert terminal.tmux("display-message", "-p", "#{alternate_on}").strip() == "0"
+
+
+def test_the_screen_follows_its_terminals_size(terminal: Terminal, api: PretendApi, tmp_path: Path) -> None:
+    terminal.start(command(tmp_path, api), 80, 24)
+    terminal.shows("push tokens")
+    terminal.tmux("resize-window", "-x", "142", "-y", "40")
+    wide = terminal.until(lambda shown: " LAST " in shown.split("\n")[3], "more columns").split("\n")
+    assert wide[39].endswith("q quit")
+    terminal.tmux("resize-window", "-x", "60", "-y", "16")
+    narrow = terminal.until(lambda shown: " MODEL" not in shown and "q quit" in shown, "fewer columns")
+    assert "webshop fix login" in narrow
+    assert max(map(cells, narrow.split("\n"))) <= 60
+
+
+def test_o_moves_the_person_to_the_sessions_pane(terminal: Terminal, tmp_path: Path) -> None:
+    waiting = afternoon.with_signals()[0]
+    with pretend_api([waiting]) as api:
+        port = api.url.rpartition(":")[2]
+        terminal.start(command(tmp_path, api, CLAUDITOR_API_PORT=port), 80, 24)
+        terminal.tmux("new-window", "-d", "-n", "work", "sleep 1000")
+        terminal.tmux("split-window", "-d", "-t", "work", "sleep 1000")
+        pane, tty = terminal.tmux("display-message", "-p", "-t", "work.1", "#{pane_id} #{pane_tty}").split()
+        client = terminal.attach()
+        terminal.shows("fix login test")
+        api.say(waiting | {"terminal": {"pane": pane, "tty": tty}})
+        terminal.shows("tmux 0:1.1")
+        terminal.press("o")
+        shown = ("display-message", "-p", "-c", client, "#{pane_id}")
+        terminal.wait(lambda: terminal.tmux(*shown).strip() == pane, "the client shows the session's pane")
+
+
+def test_o_says_so_where_it_cannot_go(terminal: Terminal, tmp_path: Path) -> None:
+    with pretend_api([afternoon.snapshot("far", project="far", terminal={"pane": "%0", "tty": None})]) as api:
+        terminal.start(command(tmp_path, api), 80, 24)
+        terminal.shows("far far")
+        terminal.press("o")
+        terminal.shows("It runs elsewhere; go there yourself, clauditor cannot.")
+
+
+def test_the_line_for_tmux_is_shown_as_it_is(terminal: Terminal, tmp_path: Path) -> None:
+    """tmux expands what a program of its status bar prints: `#(...)` would be run, `#[...]` colours, `%H` tells time."""
+    pressing = afternoon.with_signals()[0]
+    shots = [pressing | {"session_id": text, "project": text} for text in ("#(>owned)", "#[bg=red]%H#")]
+    with pretend_api(shots) as api:
+        terminal.start("sleep 1000", 120, 10)
+        for option, value in {
+            "status-right-length": "110",
+            "status-left": "",
+            "window-status-current-format": "",
+            "status-interval": "1",
+            "status-right": f"#({command(tmp_path, api)} --compact)",
+        }.items():
+            terminal.tmux("set", "-g", option, value)
+        terminal.attach()
+        said = "2 need you: #(>owned), #[bg=red]%H# · today ~$38.40"
+        terminal.wait(lambda: said in terminal.drawn(), "the line as it is")
+        assert not Path("owned").exists()

@@ -6,35 +6,25 @@ every difference before it is kept.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC
-from pathlib import Path
 
 import pytest
 
 from clauditor.text import width as cells
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.columns import VIEWS, ViewName
 from clauditor.ui.views.header import Spend
 from clauditor.ui.views.listing import session_list
+from clauditor.ui.views.presets import VIEWS, ViewName
 from clauditor.ui.views.screen import plain_text, screen
 from clauditor.ui.views.snapshot import session_view
-from clauditor.ui.views.timeline import session_lines
+from clauditor.ui.views.story import session_lines
 from clauditor.ui.views.turns import Calls, turn_views
 from ui import afternoon
+from ui.golden_text import check
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 SCENE = Scene(now=afternoon.NOW, zone=UTC)
 SPEND = Spend(today_usd=38.4)
 STORIES = {"first": afternoon.first_release, "signals": afternoon.with_signals}
-
-
-def check(name: str, text: str) -> None:
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("CLAUDITOR_WRITE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -73,7 +63,7 @@ def test_screen_of_an_api_account_shows_dollars_without_tilde() -> None:
 
 
 def test_screen_without_a_session_names_what_to_do() -> None:
-    check("empty-80", plain_text(screen([], Spend(), SCENE, 80, proxy_url="http://127.0.0.1:10000")))
+    check("empty-80", plain_text(screen([], Spend(), SCENE, 80, around=afternoon.AROUND)))
 
 
 def test_story_of_one_session() -> None:

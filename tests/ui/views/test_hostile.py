@@ -13,13 +13,15 @@ from clauditor.alerts.rules import AlertRules
 from clauditor.text import width as cells
 from clauditor.ui.top.bell import Bell
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.columns import VIEWS
+from clauditor.ui.views.empty import Around
+from clauditor.ui.views.groups import group_of, heading
 from clauditor.ui.views.header import Spend, spend_of
 from clauditor.ui.views.incident import incident_of
 from clauditor.ui.views.listing import session_list
+from clauditor.ui.views.presets import VIEWS
 from clauditor.ui.views.screen import plain_text, screen
 from clauditor.ui.views.snapshot import session_view
-from clauditor.ui.views.timeline import session_lines
+from clauditor.ui.views.story import TABS, session_lines, tab_lines
 from clauditor.ui.views.turns import Calls, side_calls, turn_views
 from ui import afternoon
 from ui.hostile import HOSTILE, is_harmless
@@ -54,6 +56,8 @@ def everything(shots: list[Any], turns: Any, width: int, totals: Any = None) -> 
     calls = Calls(turns=turn_views(turns), side_calls=side_calls({"side_calls_by_name": turns}))
     for session in sessions:
         text += plain_text(session_lines(session, calls, SCENE, width))
+        text += plain_text([line for tab in TABS for line in tab_lines(tab, session, calls, SCENE, width)])
+    text += plain_text([heading(group_of(one, "project"), "project", [one], width) for one in sessions])
     return text
 
 
@@ -132,3 +136,12 @@ def test_any_json_makes_a_screen(
 def test_spend_of_nonsense_is_unknown() -> None:
     assert spend_of({"today": [1], "week": {"cost_usd": "x"}}) == Spend()
     assert spend_of({"today": None, "week": None}) == Spend()
+
+
+@pytest.mark.parametrize("poison", HOSTILE)
+def test_hostile_directories_never_reach_the_empty_screen(poison: str) -> None:
+    around = Around(proxy_url=poison, requests=1, unwatched=((1, poison), (2, f"/tmp/{poison}")))
+    for width in (40, 80):
+        for line in plain_text(screen([], Spend(), SCENE, width, around=around)).split("\n"):
+            assert is_harmless(line), line
+            assert cells(line) <= width

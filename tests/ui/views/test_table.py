@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 
 from clauditor.text import width as cells
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.columns import VIEWS, layout, row, titles
-from clauditor.ui.views.detail import detail
+from clauditor.ui.views.columns import row, titles
+from clauditor.ui.views.detail import detail, title
 from clauditor.ui.views.find import nothing_found, parse_query
 from clauditor.ui.views.footer import footer, help_lines
 from clauditor.ui.views.header import Spend, header, headline
 from clauditor.ui.views.incident import incident_of
-from clauditor.ui.views.segments import line_width, plain
+from clauditor.ui.views.presets import VIEWS, layout
+from clauditor.ui.views.segments import Line, line_width, plain
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import session_view
 from clauditor.ui.views.table import SORTS, fold, fold_line
@@ -110,9 +112,9 @@ def test_columns_go_and_come_in_their_order() -> None:
         return plain(titles(layout("attention", width, KNOWN), SCENE))
 
     # The reason keeps its cells: what can be seen in the pane as well goes instead.
-    for title, least in (("CACHE", 74), ("FOR", 68), ("~$", 62)):
-        assert title in shown(least)
-        assert title not in shown(least - 1)
+    for column, least in (("CACHE", 74), ("FOR", 68), ("~$", 62)):
+        assert column in shown(least)
+        assert column not in shown(least - 1)
     order = ["MODEL", "5H%", "TOK/S", "AGENTS", "LAST"]
     seen = [[title for title in order if title in shown(width)] for width in range(80, 160)]
     assert all(found == order[: len(found)] for found in seen)
@@ -246,7 +248,7 @@ def test_without_the_sidecars_word_sessions_that_fail_alike_are_no_incident() ->
 def test_during_an_incident_nothing_says_that_all_is_ok() -> None:
     lines = header(views(snapshot("a")), Spend(), SCENE, 80, incident=incident_of({"incident": INCIDENT}))
     assert not any("Anthropic ok" in plain(line) for line in lines)
-    assert plain(lines[-1]).startswith(" first token 1.1 s  ")
+    assert plain(lines[-1]).startswith(" first token 1.1 s (usual 1.0)  ")
 
 
 def test_notice_takes_the_place_of_the_counts() -> None:
@@ -341,10 +343,14 @@ def pane(width: int = 80, **fields: Any) -> list[str]:
 
 def test_the_pane_says_why_since_when_how_sure_and_what_next() -> None:
     shots = {shot["project"]: views(shot)[0] for shot in with_signals()}
-    assert [plain(line) for line in detail(shots["webshop"], SCENE, 80)][:2] == [
-        " WHY   Claude asks for your ok to run Bash (pytest). Since 14:29:58, measured.",
+    assert [plain(line) for line in detail(shots["webshop"], SCENE, 120)][:2] == [
+        " WHY   Claude asks for your ok to run Bash (pytest). Since 14:29:58, measured, hook.",
         " NEXT  Answer in its terminal.",
     ]
+    near = replace(SCENE, panes={shots["webshop"].key: "work:2.1", shots["docs"].key: "work:3.0"})
+    assert plain(detail(shots["webshop"], near, 120)[1]) == " NEXT  Answer in its terminal. o goes there."
+    assert plain(title(shots["webshop"], near, 120)).endswith("─ main, opus-5.5, tmux work:2.1 ──")
+    assert plain(title(shots["webshop"], SCENE, 120)).endswith("─ main, opus-5.5, pts/7 ──")
     assert [plain(line) for line in detail(shots["orders-api"], SCENE, 120)][:5] == [
         " WHY   Bash (alembic): 6 times the same call with the same result. Since 14:31:08, measured.",
         " NEXT  Press Esc in its terminal and tell it what to do instead.",
@@ -459,10 +465,30 @@ def test_a_search_without_a_hit_says_so_and_names_unknown_fields() -> None:
     assert "\x1b" not in said("a\x1b[31m:b")[0]
 
 
+def keys(width: int, **settings: Any) -> Line:
+    """The footer of a screen as it is at first, but for `settings`."""
+    usual: dict[str, Any] = {
+        "view": "attention",
+        "sort": "attention",
+        "group": "none",
+        "is_unfolded": False,
+        "is_muted": False,
+        "found": "",
+        "is_empty": False,
+    }
+    return footer(width, **(usual | settings))
+
+
+def test_without_a_session_only_keys_that_work_are_named() -> None:
+    assert plain(keys(80, is_empty=True)) == " ? help  q quit"
+
+
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 200])
 @pytest.mark.parametrize("found", ["", "3 of 33"])
 def test_the_footer_leaves_out_whole_keys_and_never_the_way_out(width: int, found: str) -> None:
-    shown = footer(width, view="cache", sort="name", is_unfolded=True, is_muted=True, found=found)
+    shown = keys(
+        width, view="cache", sort="name", group="model", is_unfolded=True, is_muted=True, found=found
+    )
     assert line_width(shown) <= width
     assert "…" not in plain(shown)
     assert plain(shown).endswith("q quit")
@@ -480,8 +506,7 @@ def test_the_help_page_is_wrapped_into_its_width(width: int) -> None:
 
 def test_the_footer_names_what_m_would_do() -> None:
     def said(*, is_muted: bool) -> str:
-        shown = footer(80, view="attention", sort="attention", is_unfolded=False, is_muted=is_muted, found="")
-        return plain(shown)
+        return plain(keys(80, is_muted=is_muted))
 
     assert "n next  Enter more  m mute  / find" in said(is_muted=False)
     assert " m unmute " in said(is_muted=True)

@@ -59,6 +59,16 @@ def view(**fields: Any) -> SessionView:
         ),
         ({"state": "tool", "tools": tools()}, "tool", "call 12"),
         ({"state": "retrying", "retry": {"attempt": 4, "status": 529}}, "retry 4", "529 overloaded"),
+        (
+            {"state": "retrying", "retry": {"attempt": 2, "status": 429, "limited_by": "plan"}},
+            "retry 2",
+            "429 plan limit",
+        ),
+        (
+            {"state": "retrying", "retry": {"attempt": 2, "status": 429, "limited_by": "service"}},
+            "retry 2",
+            "429 rate limited",
+        ),
         ({"state": "retrying", "retry": {"attempt": 2, "status": 503}}, "retry 2", "503 server error"),
         ({"state": "retrying", "retry": {"attempt": 2, "status": 200}}, "retry 2", "answer broke off"),
         ({"state": "retrying", "retry": {"attempt": 2, "status": None}}, "retry 2", "connection broke"),

@@ -1,0 +1,83 @@
+"""How long commands take to start, against `python -c pass` in the same run.
+
+    python bench/startup.py [--rounds 15]
+
+A pretend API with thirty sessions answers. Commands and the bare interpreter take turns, so that all of them meet the
+same load. Printed: the median and the quickest of each whole process, what it takes more than the bare interpreter, and
+its CPU time, which other work on the machine touches least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from ui import afternoon  # noqa: E402 - found by the line above
+from ui.pretend_api import TOKEN, pretend_api  # noqa: E402
+
+GOALS = {"top --once": 500, "statusline": 80}
+
+
+def took(command: list[str], environ: dict[str, str], given: bytes) -> tuple[float, float]:
+    """Milliseconds that passed, and those of CPU time (user and system)."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, env=environ, input=given, capture_output=True, check=True, timeout=30)
+    passed, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return passed * 1000, cpu * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as directory, pretend_api(afternoon.with_signals()) as api:
+        (Path(directory) / "token").write_text(TOKEN)
+        environ = {**os.environ, "CLAUDITOR_DATA_DIR": directory, "HOME": directory}
+        program = [sys.executable, "-P", "-m", "clauditor"]
+        given = json.dumps({"session_id": "5f0c2a11-aaaa", "hook_event_name": "Status"}).encode()
+        commands = {
+            "python -c pass": [sys.executable, "-P", "-c", "pass"],
+            "top --once": [*program, "top", "--once", "--url", api.url],
+            "top --compact": [*program, "top", "--compact", "--url", api.url],
+            "sessions": [*program, "sessions", "--url", api.url],
+            "statusline": [*program, "statusline", "--url", api.url],
+            "--version": [*program, "--version"],
+        }
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for number in range(rounds + 1):
+            for name, command in commands.items():
+                spent = took(command, environ, given)
+                if number:  # the first one fills the caches
+                    times[name].append(spent)
+    bare = statistics.median(passed for passed, _ in times["python -c pass"])
+    load = os.getloadavg()[0]
+    print(
+        f"{rounds} rounds, load average {load:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    )
+    print(f"{'':<16} {'median':>8} {'quickest':>9} {'over bare':>10} {'CPU':>8}  goal")
+    for name, taken in times.items():
+        median = statistics.median(passed for passed, _ in taken)
+        quickest = min(passed for passed, _ in taken)
+        cpu = statistics.median(cpu for _, cpu in taken)
+        goal = f"<= {GOALS[name]} ms" if name in GOALS else ""
+        print(
+            f"{name:<16} {median:>5.0f} ms {quickest:>6.0f} ms {median - bare:>7.0f} ms {cpu:>5.0f} ms  {goal}"
+        )
+
+
+if __name__ == "__main__":
+    main()
