@@ -20,7 +20,10 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.stack import watched_vendor  # noqa: E402 - found on the path that was just set
+from clauditor.edge.envoy_stats import CONNECTIONS, EVENTS  # noqa: E402
+from clauditor.proxy.envoy import Admin  # noqa: E402
+from clauditor.proxy.rundir import RunDir  # noqa: E402
+from support.stack import RunningStack, watched_vendor  # noqa: E402 - found on the path that was just set
 from support.traffic.compare import USD_TOLERANCE, Verdict, compare  # noqa: E402
 from support.traffic.drive import AT_ONCE, Driver  # noqa: E402
 from support.traffic.plan import Session, plan  # noqa: E402
@@ -42,7 +45,22 @@ async def run(sessions: list[Session]) -> tuple[Verdict, float]:
         began = time.perf_counter()
         received = await Driver(vendor, stack.proxy_url).play(sessions)
         seconds = time.perf_counter() - began
-        return compare(stack, truths(sessions, vendor.ledger.records), received), seconds
+        verdict = compare(stack, truths(sessions, vendor.ledger.records), received)
+        if verdict.differences:
+            print(evidence(stack))
+        return verdict, seconds
+
+
+def evidence(stack: RunningStack) -> str:
+    """What the programs themselves say, before they are gone: who ended, and what Envoy counted."""
+    run = RunDir(stack.data_dir)
+    figures = Admin(run.admin_socket).figures((*EVENTS, *CONNECTIONS))
+    logs = [
+        f"{name}: {line}"
+        for name in ("supervisor", "envoy", "sidecar")
+        for line in run.log(name).read_text(errors="replace").splitlines()[-20:]
+    ]
+    return "\n".join([*logs, str(figures)])
 
 
 def report(verdict: Verdict, sessions: list[Session], seconds: float) -> str:
