@@ -30,6 +30,7 @@ from clauditor.proxy.upstream import Upstream
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization")
 NEVER: Final = "0s"
+WATCHDOG: Final = {"miss_timeout": "5s", "megamiss_timeout": "10s"}
 MAX_ID: Final = 128  # characters, as in wire.identity
 
 CONTAINER: Final = ProxyConfig(
@@ -57,6 +58,8 @@ def bootstrap(config: ProxyConfig) -> Json:
         "admin": {"address": {"pipe": {"path": str(config.admin_socket), "mode": 0o600}}},
         # Freed memory goes back to the system; without this a burst stays in the resident size.
         "memory_allocator_manager": {"bytes_to_release": 64 << 20, "memory_release_interval": "1s"},
+        # Envoy's own watchdogs look at each thread ten times a second, which is most of what it does while idle.
+        "watchdogs": {"main_thread_watchdog": WATCHDOG, "worker_watchdog": WATCHDOG},
         "static_resources": {
             "listeners": [
                 {

@@ -130,7 +130,8 @@ def sidecar_cluster(config: ProxyConfig) -> Json:
         "per_connection_buffer_limit_bytes": WINDOW_BYTES,
         "circuit_breakers": _breakers(max_connections=1024),
         "typed_extension_protocol_options": _http_options(
-            common={},
+            # With nothing to copy nobody needs to be pinged; a new connection to a Unix socket costs nothing.
+            common={"idle_timeout": "60s"},
             explicit={
                 "http2_protocol_options": {
                     "initial_stream_window_size": WINDOW_BYTES,

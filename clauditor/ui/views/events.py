@@ -54,6 +54,7 @@ _LIMITED_BY: Final = {"plan": ", by your plan", "service": ", by the service, no
 _GAPS: Final = {
     "missed": "a call passed unseen",
     "partial": "a call was seen in part",
+    "overflow": "a call was seen in part: too much waited",
     "log_lost": "calls may have passed unseen: part of the proxy's log is lost",
     "restart": "a call was not seen to end: Clauditor was started anew",
 }
