@@ -156,15 +156,19 @@ class Feed:
             # Ids grow across restarts too, so one from another life is known as old.
             self._last_id = self._oldest_id = max(self._last_id, int(now() * 1_000_000))
             self._runs.set()
+        loop, flushed_at = asyncio.get_running_loop(), 0.0
         while True:
             await self._stirred.wait()
+            # After a quiet while there is nothing to wait for but the rest of the same moment.
+            flush_at = max(flushed_at + FLUSH_SECONDS, loop.time() + MILESTONE_SECONDS)
             with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):
+                async with asyncio.timeout_at(flush_at):
                     await self._hurry.wait()
                     await asyncio.sleep(MILESTONE_SECONDS)
             self._stirred.clear()
             self._hurry.clear()
             await self.flush()
+            flushed_at = loop.time()
 
     async def flush(self) -> None:
         """Send what changed since the last flush, in frames and slices that leave the loop free."""

@@ -94,6 +94,17 @@ async def test_only_what_changed_follows_with_growing_ids(sidecar: Sidecar) -> N
     assert ids == sorted(set(ids))  # type: ignore[type-var]  # no None, as asserted
 
 
+async def test_progress_after_a_quiet_while_waits_for_nothing(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "FLUSH_SECONDS", 3600.0)
+    feed = feed_module.Feed()
+    task = asyncio.create_task(feed.run(sidecar.hub, lambda: NOW))
+    feed.observe(Progress(at=NOW, session_id="a"), None, ())
+    await eventually(lambda: not feed._changed)  # noqa: SLF001 - there is no reader to ask
+    task.cancel()
+
+
 async def test_milestones_come_as_events_without_text_or_digests(sidecar: Sidecar) -> None:
     life = sidecar.life("a")
     async with reading(sidecar) as reader:
