@@ -101,7 +101,7 @@ async def test_progress_after_a_quiet_while_waits_for_nothing(
     feed = feed_module.Feed()
     task = asyncio.create_task(feed.run(sidecar.hub, lambda: NOW))
     feed.observe(Progress(at=NOW, session_id="a"), None, ())
-    await eventually(lambda: not feed._changed)  # noqa: SLF001 - there is no reader to ask
+    await eventually(lambda: not feed._changed)
     task.cancel()
 
 
