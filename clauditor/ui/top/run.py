@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -20,6 +21,7 @@ from clauditor.ui.top.terminals import LocalTerminals
 from clauditor.ui.views.empty import Around
 
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
+_LAST_WORDS_SECONDS: Final = 2.0
 
 
 def run_top(
@@ -59,5 +61,13 @@ def run_top(
 
 async def _run(app: TopApp) -> None:
     for ending in _ENDINGS:
-        asyncio.get_running_loop().add_signal_handler(ending, app.exit)
+        asyncio.get_running_loop().add_signal_handler(ending, _end, app, ending)
     await app.run_async()
+
+
+def _end(app: TopApp, ending: signal.Signals) -> None:
+    """Leave. Textual waits for ever to say its last words to a terminal that is gone, so that is bounded."""
+    last_words = threading.Timer(_LAST_WORDS_SECONDS, os._exit, (128 + ending,))
+    last_words.daemon = True
+    last_words.start()
+    app.exit()
