@@ -56,6 +56,7 @@ def matrix(directory: Path) -> Section:
         sys.stdout.write("\n  ".join([line(each), *each.complaints]) + "\n")
         sys.stdout.flush()
 
+    is_whole = False
     with contextlib.suppress(KeyboardInterrupt):  # who has no more time gets what there is
         for make in OF_ITS_OWN:
             for kind in (SMALL, FOUR):
@@ -64,6 +65,7 @@ def matrix(directory: Path) -> Section:
             for kind in MATRIX:
                 for fault in healing():
                     add(cell(lab, fault, kind))
+        is_whole = True
     section = Section(
         complaints=[f"{each.fault} x {each.kind}: {why}" for each in found for why in each.complaints]
     )
@@ -72,6 +74,8 @@ def matrix(directory: Path) -> Section:
         " Clauditor's Envoy and at a bare one at the same time; *failed* is what clients noticed. Where the history"
         " itself was harmed, only what came after is asked for."
     )
+    if not is_whole:
+        section.complaints.append("it was interrupted: the cells that are missing were not tried")
     section.table(HEAD, (row(each) for each in found))
     gone = [
         strike.healed_at - strike.began_at

@@ -214,14 +214,13 @@ class Upstream(Fault):
     cuts = "as bare"
 
     def __init__(self, answer: Reply, name: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._answer = answer
-        self._patience_seconds = patience_seconds
+        self._otherwise = (answer, patience_seconds)
         self.name = name  # type: ignore[misc]
 
     def strike(self, lab: Lab) -> None:
-        lab.answer, lab.patience_seconds = self._answer, self._patience_seconds
+        lab.otherwise = self._otherwise
         with ThreadPoolExecutor() as pool:  # at least one client notices it at either proxy
             list(pool.map(lambda side: lab.ask(side, SMALL), SIDES))
 
     def heal(self, lab: Lab) -> None:
-        lab.answer, lab.patience_seconds = None, PATIENCE_SECONDS
+        lab.otherwise = None

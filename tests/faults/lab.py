@@ -51,8 +51,8 @@ WITNESSES = {
 
 @dataclass
 class Lab:
-    """Everything that runs, and the levers. `answer`: what the vendor says from now on instead of what it should;
-    `patience_seconds`: how long clients wait for a piece.
+    """Everything that runs, and the levers. `otherwise`: what the vendor says instead of what it should, to exchanges
+    that begin from now on, and how long their clients wait for a piece.
     """
 
     vendor: Simulator
@@ -60,8 +60,8 @@ class Lab:
     plan: Plan
     bare: Proxy
     levers: Path
-    answer: Reply | None = None
-    patience_seconds: float = PATIENCE_SECONDS
+    otherwise: tuple[Reply, float] | None = None
+    answers: dict[str, Reply] = field(default_factory=dict)
     blind_until: float = 0.0
     heard: dict[Side, list[Heard]] = field(default_factory=lambda: {side: [] for side in SIDES})
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -133,11 +133,14 @@ class Lab:
 
     def ask(self, side: Side, kind: Kind) -> Heard:
         """One exchange; what the client heard is kept."""
+        name, patience_seconds = self.name(side, kind.name), PATIENCE_SECONDS
+        if (otherwise := self.otherwise) is not None:  # one look: client and vendor agree about each exchange
+            self.answers[name], patience_seconds = otherwise
         found = exchange(
             self.url(side),
-            self.name(side, kind.name),
+            name,
             body(kind),
-            patience_seconds=self.patience_seconds,
+            patience_seconds=patience_seconds,
             counts_wait=kind.request_bytes < MIB,
         )
         self.heard[side].append(found)
@@ -181,7 +184,7 @@ class Lab:
         what = rest.rpartition("-")[0]
         if what == "held":
             return held(asked.session_id)
-        return self.answer or reply(KINDS[what])
+        return self.answers.get(asked.session_id) or reply(KINDS[what])
 
 
 @contextlib.contextmanager
