@@ -28,7 +28,6 @@ _CHUNK_BYTES: Final = 1 << 16
 _REACHED: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildcard listener is reached
 _NOT_RUNNING: Final = "Clauditor does not run here. Start it: clauditor up"
 
-
 T = TypeVar("T")
 
 
@@ -50,8 +49,8 @@ class Place(Protocol):
 def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0.0) -> SidecarClient:
     """A client for the sidecar of these settings; nothing is asked yet.
 
-    `url` names another one, which may have a token of its own. `retry_seconds` (RESTART_SECONDS for listings) is how long a question is asked
-    again while nothing answers. Raises ClauditorError if there is no token, or `url` is no address.
+    `url` names another one, which may have a token of its own. `retry_seconds` (RESTART_SECONDS for listings): how long a
+    question is asked again while nothing answers. Raises ClauditorError if there is no token, or `url` is no address.
     """
     own = None if url is None else settings.tokens.get(url.rstrip("/"))
     token_file = own or settings.token_file or settings.data_dir / "token"
@@ -111,8 +110,8 @@ class SidecarClient:
         search: str | None = None,
     ) -> list[dict[str, Any]]:
         """Snapshots of live and past sessions, newest activity first."""
-        query = {"limit": limit, "days": days, "state": state, "search": search}
-        sessions = self.ask("/api/v1/sessions", query).get("sessions")
+        asked = {"limit": limit, "days": days, "state": state, "search": search}
+        sessions = self.ask("/api/v1/sessions", asked).get("sessions")
         return sessions if isinstance(sessions, list) else []
 
     def spend(self, *, by: str | None = None, days: int | None = None) -> dict[str, Any]:
@@ -121,24 +120,20 @@ class SidecarClient:
 
     def session(self, session_id: str) -> dict[str, Any]:
         """One session by its id or the unique beginning of it."""
-        return self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}")
+        return self.ask(_path(session_id))
 
     def turns(self, session_id: str, *, limit: int | None = None) -> list[dict[str, Any]]:
         """The newest turns of a session, oldest first."""
-        turns = self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}/turns", {"limit": limit}).get(
-            "turns"
-        )
+        turns = self.ask(_path(session_id, "/turns"), {"limit": limit}).get("turns")
         return turns if isinstance(turns, list) else []
 
     def postmortem(self, session_id: str) -> dict[str, Any]:
         """The report on a session by its id or the unique beginning of it."""
-        return self.ask(f"/api/v1/sessions/{quote(session_id, safe='')}/postmortem")
+        return self.ask(_path(session_id, "/postmortem"))
 
     def mute(self, session_id: str, muted: bool) -> None:
         """Let a session ask for no attention until its signals clear (an hour at most), or let it ask again."""
-        self._patiently(
-            lambda: self._send_once(f"/api/v1/sessions/{quote(session_id, safe='')}/mute", {"muted": muted})
-        )
+        self._patiently(lambda: self._send_once(_path(session_id, "/mute"), {"muted": muted}))
 
     def summary(self) -> dict[str, Any]:
         return self.ask("/api/v1/summary")
@@ -210,8 +205,6 @@ class SidecarClient:
         except httpx.TransportError as error:
             raise ClauditorError(self._unreachable) from error
 
-    # ------------------------------------------------------------------------------------------------
-
     def _patiently(self, attempt: Callable[[], T]) -> T:
         """What `attempt` returns, tried again for `retry_seconds` while nothing answers."""
         give_up_at = time.monotonic() + self._retry_seconds
@@ -247,17 +240,23 @@ class SidecarClient:
             case _:
                 return ClauditorError(f"Cannot ask {clean(self.url)} ({error}); check --url.")
 
+    def _exchange(
+        self, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of one whole answer."""
+        connection, response = self._opened(path, headers, TIMEOUT_SECONDS, body)
+        with closing(connection):
+            try:
+                return response.status, response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._failure(error) from error
+
     def _ask_once(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
         given = urlencode({name: value for name, value in query.items() if value is not None})
         where = f"{path}?{given}" if given else path
-        connection, response = self._opened(where, self._headers, TIMEOUT_SECONDS)
-        with closing(connection):
-            try:
-                body = response.read()
-            except (OSError, http.client.HTTPException) as error:
-                raise self._failure(error) from error
-        if response.status != http.HTTPStatus.OK:
-            raise self._refusal(response.status, body)
+        status, body = self._exchange(where, self._headers)
+        if status != http.HTTPStatus.OK:
+            raise self._refusal(status, body)
         answer = json_object(body)
         if answer is None:
             raise self._stranger()
@@ -266,14 +265,9 @@ class SidecarClient:
     def _send_once(self, path: str, value: Mapping[str, object]) -> None:
         """POST one JSON object. Raises ClauditorError unless it was accepted."""
         headers = {**self._headers, "Content-Type": "application/json"}
-        connection, response = self._opened(path, headers, TIMEOUT_SECONDS, json.dumps(value).encode())
-        with closing(connection):
-            try:
-                answer = response.read()
-            except (OSError, http.client.HTTPException) as error:
-                raise self._failure(error) from error
-        if response.status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
-            raise self._refusal(response.status, answer)
+        status, answer = self._exchange(path, headers, json.dumps(value).encode())
+        if status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
+            raise self._refusal(status, answer)
 
     def _stream_request(self, session: str | None, last_event_id: str | None) -> tuple[str, dict[str, str]]:
         path = "/api/v1/stream" + ("" if session is None else "?" + urlencode({"session": session}))
@@ -295,6 +289,10 @@ class SidecarClient:
 
     def _stranger(self) -> ClauditorError:
         return ClauditorError(f"What answers at {self.url} is not Clauditor; see: clauditor status")
+
+
+def _path(session_id: str, part: str = "") -> str:
+    return f"/api/v1/sessions/{quote(session_id, safe='')}{part}"
 
 
 class _UnreachableError(Exception):

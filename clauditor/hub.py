@@ -10,8 +10,8 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any, Final, Literal, Protocol
+from dataclasses import asdict
+from typing import Any, Final, Protocol
 
 from clauditor.deadlines import Deadlines
 from clauditor.model.account import WindowRecord
@@ -32,6 +32,7 @@ from clauditor.model.events import (
 )
 from clauditor.model.facts import CallFact, Fact
 from clauditor.model.incident import Incident, incident
+from clauditor.model.labels import LabelPolicy, Labels
 from clauditor.model.models import ModelCatalogue
 from clauditor.model.prices import PriceBook
 from clauditor.model.session import Session
@@ -73,7 +74,7 @@ class Hub:
         book: PriceBook,
         sinks: Sequence[Sink] = (),
         revive: Callable[[str], Session | None] = lambda _: None,
-        labels: Literal["memory", "store", "off"] = "memory",
+        labels: LabelPolicy = "memory",
         thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
     ) -> None:
         self.sessions: dict[str, Session] = {}
@@ -85,8 +86,7 @@ class Hub:
         self._book = book
         self._sinks = tuple(sinks)
         self._revive = revive
-        self._labels: dict[str, str] = {}
-        self._label_policy = labels
+        self._labels = Labels(labels)
         self._thresholds = thresholds
         self._deadlines = Deadlines()
         self._counts = Counts()
@@ -124,7 +124,7 @@ class Hub:
             if session is None:
                 return
             if isinstance(event, LabelFound):
-                self._see_label(event, session)
+                self._labels.see(event, session)
             facts = session.apply(event, self._book, self.models.told)
             for fact in facts:
                 if isinstance(fact, CallFact):
@@ -186,8 +186,6 @@ class Hub:
         """The newest rate-limit windows by account."""
         return {name: account.windows for name, account in self.accounts.by_name.items()}
 
-    # ------------------------------------------------------------------------------------------------
-
     def _session(self, event: Event) -> Session | None:
         """The session of an event, begun by its traffic; what is only told about an unknown one begins none."""
         session = self.sessions.get(event.session_id)
@@ -244,7 +242,7 @@ class Hub:
         """Look again at a part of the sessions that are not at rest, all of them within SWEEP_SECONDS."""
         self._ticks += 1
         if self._ticks % SWEEP_SECONDS == 0:
-            self._see_incident(now)
+            self.incident = incident(self.sessions.values(), now, self.incident)
         part = self._ticks % SWEEP_SECONDS
         looked_at = [
             session
@@ -253,12 +251,6 @@ class Hub:
             and (session.signals or now - session.last_activity_at < IDLE_SECONDS)
         ]
         return [session.session_id for session in looked_at if self._look_at(session, now)]
-
-    def _see_incident(self, now: float) -> None:
-        found = incident(self.sessions.values(), now)
-        if found is not None and self.incident is not None:
-            found = replace(found, since=min(found.since, self.incident.since))
-        self.incident = found
 
     def _schedule(self, session: Session, now: float) -> None:
         """Note when time alone will next change what this session shows."""
@@ -276,7 +268,7 @@ class Hub:
         del self.sessions[session_id]
         self._deadlines.drop(session_id)
         self._counts.drop(session_id)
-        self._labels.pop(session_id, None)
+        self._labels.drop(session_id)
 
     def _shift(self, event: ClockJumped) -> None:
         """The wall clock was set: every open point in time moves, and what was due is worked out anew."""
@@ -286,24 +278,12 @@ class Hub:
             session.apply(event, self._book)
             self._schedule(session, event.at)
 
-    def _see_label(self, event: LabelFound, session: Session) -> None:
-        """The first label stays: it says what the session was begun for. The client's own name for it is better."""
-        if self._label_policy == "off":
-            return
-        known = session.label or self._labels.get(event.session_id)
-        if known is not None and not event.is_name:
-            return
-        if self._label_policy == "memory":
-            self._labels[event.session_id] = event.label
-        else:
-            session.label = event.label
-
     def _snapshot(self, session: Session, now: float) -> Snapshot:
         account = self.accounts.of(session)
         return session_snapshot(
             session,
             now,
-            label=session.label or self._labels.get(session.session_id),
+            label=self._labels.of(session),
             limits=None if account is None else account.windows,
         )
 

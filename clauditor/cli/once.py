@@ -62,7 +62,7 @@ def print_once(settings: Settings, urls: Sequence[str]) -> None:
 
 def print_snapshots(settings: Settings, urls: Sequence[str]) -> None:
     """The live sessions as JSON, the most pressing first; with several sidecars each with its `host`."""
-    from clauditor.ui.views.snapshot import float_of
+    from clauditor.ui.views.fields import float_of
 
     told = _ask(settings, urls)
     live = [{"host": host, **shot} if host else shot for host, shots in told.live.items() for shot in shots]

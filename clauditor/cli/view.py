@@ -105,8 +105,9 @@ def sessions(settings: Settings, url: str | None, as_json: bool, **asked: Any) -
     if as_json:
         print_json(answer)
         return
+    from clauditor.ui.views.fields import text_of
     from clauditor.ui.views.listing import session_list
-    from clauditor.ui.views.snapshot import session_view, text_of
+    from clauditor.ui.views.snapshot import session_view
 
     if problem := text_of(answer.get("history_problem")):
         click.echo(f"clauditor: {problem}", err=True)

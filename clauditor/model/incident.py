@@ -25,8 +25,11 @@ class Incident:
     since: float
 
 
-def incident(sessions: Iterable[Session], now: float) -> Incident | None:
-    """Whether at least two sessions, and a third of those at work, fail right now without having recovered."""
+def incident(sessions: Iterable[Session], now: float, before: Incident | None = None) -> Incident | None:
+    """Whether at least two sessions, and a third of those at work, fail right now without having recovered.
+
+    `before`: the incident that was seen last; one that goes on began when that one did.
+    """
     active, failing = 0, list[Failure]()
     for session in sessions:
         if session.ended_at is not None or now - session.last_activity_at > _ACTIVE_SECONDS:
@@ -37,12 +40,13 @@ def incident(sessions: Iterable[Session], now: float) -> Incident | None:
             failing.append(failure)
     if len(failing) < _MIN_SESSIONS or len(failing) < _MIN_SHARE * active:
         return None
+    since = min(failure.at for failure in failing)
     statuses = [failure.status for failure in failing]
     return Incident(
         status=max(dict.fromkeys(statuses), key=statuses.count),
         failing=len(failing),
         active=active,
-        since=min(failure.at for failure in failing),
+        since=since if before is None else min(since, before.since),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -22,7 +22,7 @@ from clauditor.hooks.heal import PAUSE_SECONDS, STOPPED, heal, is_due, start_com
 from clauditor.hooks.patience import stretched
 from clauditor.hooks.place import Place, find_place
 from clauditor.hooks.terminal import device_name, terminal, tty_by_ps
-from clauditor.model.events import HookSeen
+from clauditor.model.events import HookName, HookSeen
 from clauditor.ui import clock
 from clauditor.wire.hooks import read_hook
 from support.posts import TOKEN, Posts, free_port, installation, saying, taking_posts
@@ -86,6 +86,10 @@ class Hook:
 def hook(tmp_path: Path) -> Iterator[Hook]:
     with taking_posts() as posts:
         yield Hook(tmp_path, posts)
+
+
+def test_the_events_asked_for_are_those_that_the_model_knows() -> None:
+    assert {*EVENTS, "StatusLine"} == set(get_args(HookName))
 
 
 def test_every_event_arrives_and_nothing_of_the_users_leaves(hook: Hook) -> None:

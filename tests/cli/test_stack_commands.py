@@ -21,6 +21,7 @@ import pytest
 from clauditor.errors import ClauditorError
 from clauditor.proxy import ports
 from clauditor.proxy.envoy import find_envoy
+from support.stack import until
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -390,11 +391,7 @@ def test_ctrl_c_while_it_starts_stops_what_was_started(
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 10
-    pid_file = tmp_path / "data" / "run" / "envoy.pid"
-    while not pid_file.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until((tmp_path / "data" / "run" / "envoy.pid").exists, "Envoy was started")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err.strip()) == (130, "", "clauditor: Interrupted, nothing runs here.")

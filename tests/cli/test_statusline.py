@@ -19,6 +19,7 @@ from clauditor.hooks.place import base_url_port, find_place
 from clauditor.model.events import HookSeen
 from clauditor.wire.hooks import read_hook
 from support.posts import TOKEN, Posts, free_port, installation, saying, taking_posts
+from support.stack import until
 from ui.afternoon import context, snapshot
 
 SESSION = "4ac06307-4ea0-462c-b053-b3d90646cb4f"
@@ -363,10 +364,7 @@ def test_what_a_wrapped_command_leaves_behind_is_left_alone(status_line: StatusL
     mark = tmp_path / "went-on"
     done = status_line.run("--wrap", f"echo mine; (sleep 1.5; touch {mark}) &")
     assert done.stdout.decode() == "mine\n" + OK
-    deadline = time.monotonic() + 10
-    while not mark.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(mark.exists, "it went on")
 
 
 def test_the_users_own_line_is_shown_also_when_ours_has_nothing_to_tell(status_line: StatusLine) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clauditor.edge import feed as feed_module
+from clauditor.edge import subscription
 from clauditor.model.events import LabelFound, Malformed, Progress
 from support.life import NOW
 from support.served import TOKEN, Sidecar, eventually
@@ -233,7 +234,7 @@ async def test_an_id_from_too_long_ago_gets_the_whole_picture(
 async def test_a_reader_who_does_not_read_is_bounded_and_starts_anew(
     sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "MAX_QUEUED_BYTES", 200_000)
+    monkeypatch.setattr(subscription, "MAX_QUEUED_BYTES", 200_000)
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.setblocking(False)

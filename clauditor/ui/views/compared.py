@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from clauditor import names
 from clauditor.ui.views import units
+from clauditor.ui.views.fields import int_of, map_of
 from clauditor.ui.views.news import (
     Moment,
     News,
@@ -19,7 +20,6 @@ from clauditor.ui.views.news import (
     seconds_words,
 )
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import int_of, map_of
 
 _DIALOGS: Final = frozenset({"approval", "question"})
 

@@ -14,6 +14,7 @@ from clauditor import names
 from clauditor.model.events import UNOBSERVED
 from clauditor.ui.views import units, words
 from clauditor.ui.views.compared import begun, call_cost, compared
+from clauditor.ui.views.fields import float_of, int_of, map_of, text_of, tool_name
 from clauditor.ui.views.news import (
     MAIN,
     Moment,
@@ -28,7 +29,6 @@ from clauditor.ui.views.news import (
     signal_text,
 )
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import float_of, int_of, map_of, text_of, tool_name
 
 MAX_OPEN: Final = 4096  # calls and tools under way that are remembered
 
@@ -282,9 +282,6 @@ def _ended(event: Mapping[str, Any], moment: Moment) -> News:
     so_far = counted(moment.view) if moment.view else ""
     text = f"session ended{f' ({reason})' if reason else ''}{f': {so_far}' if so_far else ''}"
     return news_of(event, moment, text, "strong")
-
-
-# --------------------------------------------------------------------------------------------------------
 
 
 def _key(event: Mapping[str, Any], name: str) -> str:

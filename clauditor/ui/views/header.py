@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.fields import float_of, map_of
 from clauditor.ui.views.incident import Incident, incident_words
 from clauditor.ui.views.limits import limit_lines
 from clauditor.ui.views.recorded import recorded
 from clauditor.ui.views.segments import EMPTY, Line, Role, Segment, joined, line, line_width, spread
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import float_of, map_of
 from clauditor.ui.views.table import is_resting, is_script
 from clauditor.ui.views.words import level
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.snapshot import float_of, int_of, map_of
+from clauditor.ui.views.fields import float_of, int_of, map_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clauditor.ui.views import units, words
+from clauditor.ui.views.fields import float_of, text_of
 from clauditor.ui.views.segments import Role
 from clauditor.ui.views.session import Agent, SessionView
-from clauditor.ui.views.snapshot import float_of, text_of
 
 MAIN: Final = "main"
 NO_SIGN: Final = "  "

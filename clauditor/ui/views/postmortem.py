@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.document import Column, Document, Facts, Row, Steps, Table
+from clauditor.ui.views.fields import UNNAMED, float_of, int_of, map_of, model_name, text_of
 from clauditor.ui.views.postmortem_overview import overview
 from clauditor.ui.views.postmortem_reading import MARKS, Reading, call_words
 from clauditor.ui.views.postmortem_tables import cache_table, timeline_table, waste_table
 from clauditor.ui.views.postmortem_work import agents_table, limits_table, tools_table
 from clauditor.ui.views.segments import KEEP
-from clauditor.ui.views.snapshot import UNNAMED, float_of, int_of, map_of, model_name, text_of
 
 _SHOWN_TURNS: Final = 3
 

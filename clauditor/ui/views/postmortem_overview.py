@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.document import Facts
+from clauditor.ui.views.fields import UNNAMED, float_of, int_of, list_of, map_of, text_of
 from clauditor.ui.views.postmortem_reading import Reading, class_words
 from clauditor.ui.views.segments import KEEP
-from clauditor.ui.views.snapshot import UNNAMED, float_of, int_of, list_of, map_of, text_of
 
 _CENT: Final = 0.005
 _STOPS: Final[Mapping[str, str]] = {

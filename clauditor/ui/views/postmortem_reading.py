@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from clauditor import names
 from clauditor.ui.views import units
+from clauditor.ui.views.fields import UNNAMED, float_of, int_of, list_of, map_of, text_of
 from clauditor.ui.views.segments import Role
-from clauditor.ui.views.snapshot import UNNAMED, float_of, int_of, list_of, map_of, text_of
 
 MARKS: Final[Mapping[str, tuple[str, Role]]] = {"act": ("!!", "act"), "watch": ("!", "watch")}
 _CLASSES: Final[Mapping[str, str]] = {

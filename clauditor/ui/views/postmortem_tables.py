@@ -7,16 +7,9 @@ from typing import Any, Final
 
 from clauditor.ui.views import units, words
 from clauditor.ui.views.document import Column, Row, Table
+from clauditor.ui.views.fields import UNNAMED, float_of, int_of, list_of, map_of, text_of
 from clauditor.ui.views.postmortem_reading import MARKS, Reading, call_words, cause_words, class_words
 from clauditor.ui.views.segments import Role
-from clauditor.ui.views.snapshot import (
-    UNNAMED,
-    float_of,
-    int_of,
-    list_of,
-    map_of,
-    text_of,
-)
 
 _ENDINGS: Final[Mapping[str, str]] = {"stream": "broke off", "proxy": "got no way through"}
 

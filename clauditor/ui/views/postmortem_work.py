@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from clauditor.ui.views import units
 from clauditor.ui.views.document import Column, Row, Table
+from clauditor.ui.views.fields import UNNAMED, float_of, int_of, model_name, text_of, tool_name
 from clauditor.ui.views.postmortem_reading import Reading
-from clauditor.ui.views.snapshot import UNNAMED, float_of, int_of, model_name, text_of, tool_name
 
 _SHOWN_TOOLS: Final = 8
 _SHOWN_AGENTS: Final = 12

@@ -15,8 +15,8 @@ from typing import Any, Final
 from clauditor.names import model_name
 from clauditor.text import width
 from clauditor.ui.views import units
+from clauditor.ui.views.fields import float_of, int_of, map_of, text_of
 from clauditor.ui.views.segments import Line, Role, Segment, clip, fit, line
-from clauditor.ui.views.snapshot import float_of, int_of, map_of, text_of
 
 TOKENS: Final = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "thinking")
 UNKNOWN_KEY: Final = "(unknown)"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clauditor.ui.views.snapshot import float_of, int_of, list_of, map_of, model_name, text_of, tool_name
+from clauditor.ui.views.fields import float_of, int_of, list_of, map_of, model_name, text_of, tool_name
 
 MAX_TURNS: Final = 1000
 _FAILED_TOOLS: Final = frozenset({"error", "timeout", "denied", "rejected"})

@@ -8,8 +8,9 @@ from typing import Any, Final, Protocol
 
 from clauditor.errors import ClauditorError
 from clauditor.text import clean
+from clauditor.ui.views.fields import text_of
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import session_view, text_of
+from clauditor.ui.views.snapshot import session_view
 
 MIN_PREFIX: Final = 4  # as everywhere an id may be cut
 _MOST_SESSIONS: Final = 1000

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from clauditor.ui.views.fields import float_of, map_of
 from clauditor.ui.views.incident import Incident, incident_of
 from clauditor.ui.views.news import Moment
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import float_of, map_of, session_view
+from clauditor.ui.views.snapshot import session_view
 
 MAX_SESSIONS: Final = 10_000  # as many as the sidecar itself holds
 MAX_WAITING: Final = 4096  # events; then they are told without the snapshot they wait for

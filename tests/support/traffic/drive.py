@@ -109,9 +109,10 @@ class Driver:
     def _answer(self, request: Request) -> Reply | None:
         """Called in the vendor's thread, for every request that arrived whole."""
         number = int(request.header(NUMBER_HEADER) or 0)
+        reply = self._replies.get(number)  # first: a client that leaves takes its reply along
         if (arrived := self._arrived.get(number)) is not None:
             self._loop.call_soon_threadsafe(arrived.set)
-        return self._replies.get(number)
+        return reply
 
 
 async def _read_to_the_mark(response: httpx.Response) -> None:

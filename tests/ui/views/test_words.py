@@ -10,9 +10,10 @@ import pytest
 from clauditor.text import width
 from clauditor.ui.views import cells, words
 from clauditor.ui.views.cells import Scene
+from clauditor.ui.views.fields import model_name, tool_name
 from clauditor.ui.views.segments import plain
 from clauditor.ui.views.session import SessionView
-from clauditor.ui.views.snapshot import model_name, session_view, tool_name
+from clauditor.ui.views.snapshot import session_view
 from clauditor.ui.views.state import state_sentence
 from ui.afternoon import NOW, agent, cache, judged, running, signal, snapshot, tools, verdict
 

@@ -28,20 +28,12 @@ def proxy(facts: Facts) -> Finding:
     if isinstance(stack, Unseen):
         return stack.finding()
     program = stack.proxy
-    match program.state:
-        case "running":
-            return _running(program)
-        case "stopped":
-            return _stopped(stack, "Claude sessions that are sent here cannot reach the API")
-        case "starting" if program.trouble:
-            return problem(_trouble(program), LOOK)
-        case "starting":
-            return note("is being started", "ask again in a moment")
-        case _:
-            return problem(
-                f"pid {program.pid} runs at {program.url} and does not answer, or is not who listens there",
-                f"end it, it is started again at once: kill -9 {program.pid}",
-            )
+    return _judge(
+        stack,
+        program,
+        stopped="Claude sessions that are sent here cannot reach the API",
+        silent=f"pid {program.pid} runs at {program.url} and does not answer, or is not who listens there",
+    )
 
 
 def sidecar(facts: Facts) -> Finding:
@@ -49,20 +41,28 @@ def sidecar(facts: Facts) -> Finding:
     if isinstance(stack, Unseen):
         return stack.finding()
     program = stack.sidecar
+    return _judge(
+        stack,
+        program,
+        stopped="nothing is recorded",
+        silent=f"pid {program.pid} runs and does not answer; nothing is recorded, traffic goes on",
+        failing="nothing is recorded, traffic goes on. ",
+    )
+
+
+def _judge(stack: Stack, program: Program, *, stopped: str, silent: str, failing: str = "") -> Finding:
+    """`stopped`, `silent`, `failing`: what it means that it does not run, does not answer, does not start."""
     match program.state:
         case "running":
             return _running(program)
         case "stopped":
-            return _stopped(stack, "nothing is recorded")
+            return _stopped(stack, stopped)
         case "starting" if program.trouble:
-            return problem(f"nothing is recorded, traffic goes on. {_trouble(program)}", LOOK)
+            return problem(f"{failing}{_trouble(program)}", LOOK)
         case "starting":
             return note("is being started", "ask again in a moment")
         case _:
-            return problem(
-                f"pid {program.pid} runs and does not answer; nothing is recorded, traffic goes on",
-                f"end it, it is started again at once: kill -9 {program.pid}",
-            )
+            return problem(silent, f"end it, it is started again at once: kill -9 {program.pid}")
 
 
 def _running(program: Program) -> Finding:

@@ -24,6 +24,7 @@ from clauditor.proxy.unwatched import unwatched
 from clauditor.setup.doctor.checks.variables import HINTS, TOOL_SEARCH
 from clauditor.setup.doctor.checks.words import short
 from clauditor.setup.doctor.facts import Client, ClientSource, Hook, Passing, Scope
+from clauditor.setup.doctor.look.asked import asked
 from clauditor.setup.doctor.look.scene import Scene
 from clauditor.setup.own import is_our_command
 
@@ -155,15 +156,7 @@ def _version(path: Path) -> str | None:
         if isinstance(version, str) and "claude-code" in str(package.get("name")):
             return version
     try:
-        told = subprocess.run(
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_ASK_SECONDS,
-            check=False,
-        ).stdout
+        told = asked(path, "--version", seconds=_ASK_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return None
     version_word = _VERSION.match(told)

@@ -8,7 +8,6 @@ import resource
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Final
 
 from clauditor.proxy.running import Name, running
 from clauditor.setup.doctor.facts import Clock, Disk, FileLimits, OwnSettings, PrivateFile, Tools
+from clauditor.setup.doctor.look.asked import asked
 from clauditor.setup.doctor.look.scene import Scene
 
 FILES_COUNTED: Final = 10_000
@@ -134,13 +134,5 @@ def _tmux(scene: Scene) -> str | None:
     path = shutil.which("tmux", path=scene.environ.get("PATH"))
     if path is None:
         return None
-    done = subprocess.run(
-        [path, "-V"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_ASK_SECONDS,
-        check=False,
-    )
-    return done.stdout.strip().removeprefix("tmux ") or "does not tell its version"
+    said = asked(path, "-V", seconds=_ASK_SECONDS)
+    return said.strip().removeprefix("tmux ") or "does not tell its version"
