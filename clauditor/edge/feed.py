@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,8 +21,7 @@ from clauditor.model.events import IN_MEMORY_FIELDS, Event, LabelFound, Malforme
 from clauditor.model.facts import Fact
 from clauditor.model.session import Session
 
-FLUSH_SECONDS: Final = 0.25
-MILESTONE_SECONDS: Final = 0.02  # events of one moment travel together
+MOMENT_SECONDS: Final = 0.01  # what comes in one moment travels together
 HEARTBEAT_SECONDS: Final = 5.0
 MAX_SUBSCRIBERS: Final = 64
 MAX_KEPT: Final = 1024  # events, and departures of sessions, that a returning reader can be told of
@@ -43,6 +41,13 @@ class LiveSessions(Protocol):
     def totals(self, now: float) -> dict[str, Any]: ...
 
 
+class Follower(Protocol):
+    """Somebody in this process who is told which sessions changed or left, when subscribers are."""
+
+    def changed(self, session_ids: Iterable[str]) -> None: ...
+    def close(self) -> None: ...
+
+
 class FeedFullError(Exception):
     """Every place for a subscriber is taken."""
 
@@ -55,10 +60,10 @@ class Feed:
         self.events_dropped = 0
         self._heartbeat_seconds = heartbeat_seconds
         self._subscribers: set[Subscription] = set()
+        self._followers: list[Follower] = []
         self._changed: dict[str, None] = {}
         self._events: list[Event] = []
         self._stirred = asyncio.Event()
-        self._hurry = asyncio.Event()
         self._hub: LiveSessions
         self._now: Callable[[], float]
         self._runs = asyncio.Event()
@@ -76,9 +81,6 @@ class Feed:
         self._stirred.set()
         if event.session_id:
             self._changed[event.session_id] = None
-        if isinstance(event, Progress):
-            return
-        self._hurry.set()
         if isinstance(event, _UNSENT):
             return
         if len(self._events) < MAX_UNSENT:
@@ -92,13 +94,23 @@ class Feed:
         if self._changed:
             self._stirred.set()
 
+    def follow(self, follower: Follower) -> None:
+        self._followers.append(follower)
+
+    def forget(self, session_ids: Container[str]) -> None:
+        """Tell no returning reader what happened to these sessions."""
+        self._kept = deque((id_, event) for id_, event in self._kept if event.session_id not in session_ids)
+        self._events = [event for event in self._events if event.session_id not in session_ids]
+
     def close(self) -> None:
         """End every stream, so that the server can."""
         for subscriber in self._subscribers:
             subscriber.close()
+        for follower in self._followers:
+            follower.close()
 
     async def run(self, hub: LiveSessions, now: Callable[[], float]) -> None:
-        """Tell subscribers what changed: four times a second at most, at once where an event asks for it.
+        """Tell subscribers what changed, a moment later: mere progress comes four times a second, of all calls at once.
 
         `now` tells Unix seconds.
         """
@@ -107,19 +119,11 @@ class Feed:
             # Ids grow across restarts too, so one from another life is known as old.
             self._last_id = self._oldest_id = max(self._last_id, int(now() * 1_000_000))
             self._runs.set()
-        loop, flushed_at = asyncio.get_running_loop(), 0.0
         while True:
             await self._stirred.wait()
-            # After a quiet while there is nothing to wait for but the rest of the same moment.
-            flush_at = max(flushed_at + FLUSH_SECONDS, loop.time() + MILESTONE_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(flush_at):
-                    await self._hurry.wait()
-                    await asyncio.sleep(MILESTONE_SECONDS)
+            await asyncio.sleep(MOMENT_SECONDS)
             self._stirred.clear()
-            self._hurry.clear()
             await self.flush()
-            flushed_at = loop.time()
 
     async def flush(self) -> None:
         """Send what changed since the last flush, in frames and slices that leave the loop free."""
@@ -127,6 +131,8 @@ class Feed:
         changed, self._changed = list(self._changed), {}
         for event in events:
             self._send_event(event)
+        for follower in self._followers:
+            follower.changed(changed)
         for start in range(0, len(changed), SESSIONS_A_FRAME):
             await self._send_changed(changed[start : start + SESSIONS_A_FRAME])
 

@@ -16,7 +16,7 @@ from clauditor.edge.joining import By, Ended, Gap, Joining
 from clauditor.edge.messages import attribute, microseconds, pairs
 from clauditor.model.events import MAIN_AGENT, UNOBSERVED, AttemptFailed, Event, FailureKind, GapFound
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
-from clauditor.wire.exchange import Exchange
+from clauditor.wire.exchange import PROGRESS_SECONDS, Exchange
 from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
@@ -64,13 +64,17 @@ class Inspector:
         self._joining = joining
         self._reading: dict[str, Ended[Exchange] | None] = {}
         self._exchanges: dict[Copy, Exchange | None] = {}  # None: it is looked at no longer
+        self._flowing: dict[Exchange, None] = {}  # whose answers' bytes came since progress was last told
+        self._flows = asyncio.Event()
         self._unattributed = 0
 
     async def run(self) -> None:
         """Look at what comes until cancelled."""
-        while True:
-            await self.look()
-            await self._inbox.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_progress())
+            while True:
+                await self.look()
+                await self._inbox.wait()
 
     async def finish(self) -> None:
         """Look at what is left, for a moment."""
@@ -93,6 +97,8 @@ class Inspector:
             try:
                 if isinstance(item.what, str):
                     self._end(item.copy, item.what)
+                elif (exchange := self._exchanges.get(item.copy)) and item.what.HasField("response_body"):
+                    self._hear(exchange, item.what, item.at)
                 else:
                     await self._see(item.copy, item.what, item.at)
             except Exception:  # our fault, not the client's: look no longer
@@ -152,9 +158,7 @@ class Inspector:
         """Hand one message on."""
         match message.WhichOneof("request"):
             case "response_body":
-                body, data = message.response_body, message.response_body.body  # each look at it is a copy
-                self.counters.response_bytes += len(data)
-                self._tell(exchange.response_body(data, end=body.end_of_stream, at=at))
+                self._hear(exchange, message, at)
             case "request_body":
                 body, data = message.request_body, message.request_body.body
                 self.counters.request_bytes += len(data)
@@ -178,6 +182,28 @@ class Inspector:
                 self._tell(exchange.response_trailers(at=at))
             case _:
                 pass
+
+    def _hear(self, exchange: Exchange, message: ProcessingRequest, at: float) -> None:
+        """The next bytes of an answer: the hot path."""
+        body, data = message.response_body, message.response_body.body  # each look at it is a copy
+        self.counters.response_bytes += len(data)
+        if not self._flowing:
+            self._flows.set()
+        self._flowing[exchange] = None
+        for event in exchange.response_body(data, end=body.end_of_stream, at=at):
+            self._publish(event)
+
+    async def _tell_progress(self) -> None:
+        """All together and in step: what screens are told right after it is no older than PROGRESS_SECONDS."""
+        while True:
+            await self._flows.wait()
+            await asyncio.sleep(PROGRESS_SECONDS)
+            self._flows.clear()
+            flowing, self._flowing = self._flowing, {}
+            for number, exchange in enumerate(flowing, 1):
+                self._tell(exchange.progress())
+                if number % _TURN_ITEMS == 0:
+                    await asyncio.sleep(0)
 
     async def _read_request(self, exchange: Exchange, data: bytes, *, end: bool, at: float) -> None:
         """Others run while a long request is read; an end that is told meanwhile waits for its start."""

@@ -123,7 +123,7 @@ class FirstToken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """Bytes still flow (pings count). Emitted at most four times a second; leaves no trace in the facts.
+    """Bytes still flow (pings count), the last at `at`. Told at most four times a second; leaves no trace in the facts.
 
     `output_bytes` counts the answer's content so far (text, thinking, tool input; UTF-8 bytes).
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from clauditor.model.events import MAIN_AGENT, Event
 from clauditor.wire.anthropic.models import ModelsAnswer, asks_for_models
@@ -19,7 +19,9 @@ from clauditor.wire.identity import Origin, Secrets, identifier, pick_headers
 from clauditor.wire.problems import Problems
 from clauditor.wire.reply import Reply, is_answer_header
 
-__all__ = ["Exchange", "Limits", "Secrets"]
+__all__ = ["PROGRESS_SECONDS", "Exchange", "Limits", "Secrets"]
+
+PROGRESS_SECONDS: Final = 0.25  # four a second: as often as screens are told
 
 _DEFAULT_LIMITS = Limits()
 _UTF8_SLICE_BYTES = 1 << 20  # a millisecond of work
@@ -136,6 +138,10 @@ class Exchange:
                 self._note("early_answer_too_long")
                 data = b""
         return self._answer(lambda reply: reply.body(data, end=end, at=at), end=end, at=at)
+
+    def progress(self) -> list[Event]:
+        """`Progress`, if bytes of the answer came since this was last asked: every PROGRESS_SECONDS, say."""
+        return self._reply.progress() if isinstance(self._reply, Reply) else []
 
     def response_trailers(self, *, at: float) -> list[Event]:
         """Trailers end the answer."""

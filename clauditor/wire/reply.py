@@ -30,8 +30,6 @@ from clauditor.wire.identity import Secrets, account_digest, identifier
 from clauditor.wire.problems import Problems
 from clauditor.wire.sse import SseParser
 
-PROGRESS_SECONDS: Final = 0.25  # four a second: as often as screens are told
-
 _Mode = Literal["none", "stream", "whole", "error", "proxy", "counted"]
 
 
@@ -67,7 +65,7 @@ class Reply:
         self._sse = SseParser(line_bytes=limits.line_bytes)
         self._body = bytearray()
         self._body_is_whole = True
-        self._progress_at = 0.0
+        self._flowed_at: float | None = None
         self._answer = Answer(requested_model=call.model, secrets=secrets, limits=limits, problems=problems)
 
     def head(
@@ -80,7 +78,6 @@ class Reply:
         self._request_id = identifier(headers.get("request-id"))
         self._retry_after_seconds = errors.retry_after_seconds(headers, at)
         self._limited_by = limited_by(headers, status)
-        self._progress_at = at
         self._mode = self._choose_mode(headers, status, local_reply=local_reply)
         self._decoder = BodyDecoder(
             headers.get("content-encoding", ""),
@@ -103,6 +100,7 @@ class Reply:
         """The next bytes of the answer. The hot path: mostly returns nothing."""
         if self.is_over:
             return []
+        self._flowed_at = at
         events: list[Event] = []
         pieces = (data,) if self._decoder.is_identity else self._decoder.decode(data)
         if self._mode == "stream":
@@ -111,10 +109,14 @@ class Reply:
             self._keep(pieces)
         if self._answer.is_over:
             return events + self._end(at)
-        if self._is_turn and not 0 <= at - self._progress_at < PROGRESS_SECONDS:
-            self._progress_at = at
-            events.append(Progress(at=at, output_bytes=self._answer.output_bytes, **self._call.origin))
         return events + self.finish(at) if end else events
+
+    def progress(self) -> list[Event]:
+        """That bytes of a turn's answer came since this was last asked, and when the last ones did."""
+        at, self._flowed_at = self._flowed_at, None
+        if at is None or self.is_over or not self._is_turn:
+            return []
+        return [Progress(at=at, output_bytes=self._answer.output_bytes, **self._call.origin)]
 
     def finish(self, at: float) -> list[Event]:
         """The answer ended as HTTP has it."""

@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from clauditor.edge.extproc import ExtProcServer
-from clauditor.edge.inbox import Inbox
+from clauditor.edge.inbox import Copy, Inbox
 from clauditor.edge.inspector import Inspector
 from clauditor.edge.joining import By, Joining, Line
 from clauditor.hub import Hub
@@ -25,12 +25,13 @@ from clauditor.model.events import (
     AttemptStarted,
     Event,
     GapFound,
+    Progress,
     ResponseStarted,
 )
 from clauditor.model.facts import Fact
 from clauditor.model.session import Session
 from clauditor.pb.ext_proc_pb2 import ProcessingRequest
-from clauditor.wire.exchange import Exchange
+from clauditor.wire.exchange import PROGRESS_SECONDS, Exchange
 from support.messages_api import (
     ANSWER,
     HEADERS,
@@ -246,6 +247,22 @@ async def test_a_call_that_was_not_understood_is_a_gap(
     (gap,) = edge.of(GapFound)
     assert (gap.session_id, gap.reason, gap.exchange_id) == (SESSION, reason, "7-1795356000000001")
     assert gap.unseen_bytes == len(sent) + len(ANSWER)
+
+
+async def test_bytes_that_flow_are_told_of_all_calls_together_and_the_last_before_a_silence_too(
+    edge: Edge,
+) -> None:
+    looking = asyncio.create_task(edge.service.run())
+    for number in range(3):
+        copy, messages = Copy(), exchange(answer=message_start())
+        messages[0].attributes["envoy.filters.http.ext_proc"].fields["connection.id"].number_value = number
+        for at, message in enumerate([*messages[:4], messages[3]], 1):
+            edge.inbox.put(copy, message, 100, 1000.0 + at + number)
+    await eventually(lambda: len(edge.of(Progress)) == 3)
+    assert [event.at for event in edge.of(Progress)] == [1005.0, 1006.0, 1007.0]
+    await asyncio.sleep(2 * PROGRESS_SECONDS)  # nothing flows: nothing is told
+    assert len(edge.of(Progress)) == 3
+    looking.cancel()
 
 
 async def test_other_traffic_is_counted_and_makes_no_events(edge: Edge) -> None:

@@ -93,20 +93,16 @@ def read(path: Path) -> Case:
 
 
 class Play:
-    """Plays a case through a new `Exchange`; `events` are those that leave a trace (no `Progress`)."""
+    """Plays a case through a new `Exchange`; progress is asked for at every turn, and what it tells is not kept."""
 
     def __init__(self, case: Case, *, limits: Limits | None = None) -> None:
         self.exchange = Exchange("7-1", secrets=SECRETS, limits=limits or Limits())
-        self.all_events: list[Event] = []
+        self.events: list[Event] = []
         self._case = case
-
-    @property
-    def events(self) -> list[Event]:
-        return [event for event in self.all_events if not isinstance(event, vocabulary.Progress)]
 
     def ask(self, pieces: Iterator[bytes] | None = None) -> Play:
         case, exchange = self._case, self.exchange
-        self.all_events += exchange.request_headers(case.headers, end=not case.body, at=SENT_AT)
+        self.events += exchange.request_headers(case.headers, end=not case.body, at=SENT_AT)
         for piece in pieces or iter([case.body]):
             self._sent(piece, end=False)
         if case.body:
@@ -119,22 +115,23 @@ class Play:
         if answer is None:
             return self
         is_last = not answer.is_cut if end is None else end
-        self.all_events += self.exchange.response_headers(
+        self.events += self.exchange.response_headers(
             answer.headers, end=False, at=ANSWERED_AT, local_reply=answer.is_local
         )
         for piece in pieces or iter([answer.body]):
-            self.all_events += self.exchange.response_body(piece, end=False, at=ANSWERED_AT)
+            self.events += self.exchange.response_body(piece, end=False, at=ANSWERED_AT)
+            self.exchange.progress()
         if is_last:
-            self.all_events += self.exchange.response_body(b"", end=True, at=ANSWERED_AT)
+            self.events += self.exchange.response_body(b"", end=True, at=ANSWERED_AT)
         return self
 
     def close(self) -> Play:
-        self.all_events += self.exchange.closed(at=CLOSED_AT)
+        self.events += self.exchange.closed(at=CLOSED_AT)
         return self
 
     def _sent(self, piece: bytes, *, end: bool) -> None:
         found = self.exchange.request_body(piece, end=end, at=SENT_AT)
-        self.all_events += [event for event in found if event is not None]
+        self.events += [event for event in found if event is not None]
 
 
 def told(expected: list[Expected]) -> list[dict[str, Any]]:

@@ -106,5 +106,5 @@ def test_a_start_has_one_end_wherever_the_answer_is_cut(case: Case) -> None:
 @each_case
 def test_what_is_secret_reaches_no_event(case: Case) -> None:
     play = Play(case).ask().answer().close()
-    assert "SECRET" not in repr(play.all_events)
-    assert "sk-ant" not in repr(play.all_events)
+    assert "SECRET" not in repr(play.events)
+    assert "sk-ant" not in repr(play.events)

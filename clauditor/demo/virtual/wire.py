@@ -17,7 +17,7 @@ from clauditor.demo.request import read_request
 from clauditor.demo.sent import Sent
 from clauditor.demo.vendor import Delivery, Vendor
 from clauditor.model.events import Event, GapFound
-from clauditor.wire.exchange import Exchange
+from clauditor.wire.exchange import PROGRESS_SECONDS, Exchange
 
 Publish = Callable[[Event], None]
 
@@ -29,6 +29,7 @@ class Observer:
         self._exchange = exchange
         self._publish = publish
         self._now = now
+        self._progress_due: asyncio.TimerHandle | None = None
 
     def request(self, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         self._tell(self._exchange.request_headers(headers, end=False, at=self._now()))
@@ -40,6 +41,9 @@ class Observer:
 
     def body(self, data: bytes, *, end: bool) -> None:
         self._tell(self._exchange.response_body(data, end=end, at=self._now()))
+        if self._progress_due is None:
+            loop = asyncio.get_running_loop()
+            self._progress_due = loop.call_later(PROGRESS_SECONDS, self._tell_progress)
 
     def closed(self) -> None:
         """The copy ended; what was not understood is a gap."""
@@ -54,6 +58,10 @@ class Observer:
                 unseen_bytes=exchange.request_bytes + exchange.response_bytes,
             )
             self._publish(gap)
+
+    def _tell_progress(self) -> None:
+        self._progress_due = None
+        self._tell(self._exchange.progress())
 
     def _tell(self, events: Iterable[Event | None]) -> None:
         for event in events:

@@ -46,7 +46,7 @@ class Flushed:
     async def run(self, stage: Stage) -> None:
         self._snapshot(stage, full=True)
         while True:
-            await stage.wait(feed.FLUSH_SECONDS)
+            await stage.wait(feed.MOMENT_SECONDS)
             self.frames += [("event", json.loads(feed._event_json(event))) for event in self._events]
             self._events.clear()
             self._snapshot(stage, full=False)

@@ -138,7 +138,9 @@ def test_replayed_deltas_are_neither_counted_nor_a_first_token() -> None:
     player.at += 1
     player.answer(sse("content_block_delta", index=0, delta=delta, replayed=True), end=False)
     assert player.of(FirstToken) == []
-    assert player.one(Progress).output_bytes == 0
+    (progress,) = player.progress()
+    assert isinstance(progress, Progress)
+    assert progress.output_bytes == 0
 
 
 def test_unknown_events_blocks_and_deltas_are_skipped() -> None:
@@ -189,15 +191,21 @@ def test_a_stop_without_a_start_is_no_answer() -> None:
     assert Player().ask().stream(MESSAGE_STOP).close().one(AttemptFailed).kind == "stream"
 
 
-def test_progress_comes_four_times_a_second_at_most_and_pings_count() -> None:
+def test_progress_is_told_when_asked_for_if_bytes_came_since_and_pings_count() -> None:
     player = Player().ask().stream(message_start(), end=False)
-    for _ in range(100):
-        player.at += 0.01
-        player.answer(PING, end=False)
-    assert len(player.of(Progress)) == 3
-    player.at -= 500
+    began_at = player.at
+    assert [event.at for event in player.progress()] == [began_at]
+    assert player.progress() == []
+    player.at += 7
+    player.answer(PING, end=False)
+    player.at += 7
+    assert [event.at for event in player.progress()] == [began_at + 7]
     player.answer(text_block("é"), end=False)
-    assert player.of(Progress)[-1].output_bytes == 2
+    (event,) = player.progress()
+    assert isinstance(event, Progress)
+    assert event.output_bytes == 2
+    player.answer(message_delta() + MESSAGE_STOP)
+    assert player.progress() == []
 
 
 def test_an_answer_that_is_not_streamed_is_read_at_its_end() -> None:
