@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
@@ -158,6 +158,12 @@ class Hub:
         until = now + MUTE_SECONDS if is_muted else None
         self.publish(SessionMuted(at=now, session_id=session_id, until=until))
         return True
+
+    def forget(self, session_ids: Iterable[str]) -> None:
+        """Let go of sessions, as if they had never been seen; one that goes on begins anew."""
+        for session_id in session_ids:
+            if session_id in self.sessions:
+                self._forget(session_id)
 
     def snapshot(self, session_id: str, now: float) -> Snapshot | None:
         session = self.sessions.get(session_id)

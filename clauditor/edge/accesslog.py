@@ -23,6 +23,7 @@ from clauditor.wire.identity import identifier
 
 log = logging.getLogger(__name__)
 
+FORGET_SECONDS: Final = 10.0  # a line waits three seconds for its copy
 POLL_SECONDS: Final = 0.5  # as often as Envoy writes
 IDLE_SECONDS: Final = 1.0  # while there is nothing to wait for
 KEEP_SECONDS: Final = (
@@ -135,7 +136,19 @@ class AccessLog:
     def _is_at_rest(self) -> bool:
         """Whether a turn would find nothing to do: an idle machine is left alone."""
         is_done = self._earlier is None and self._ran >= EARLIER_SECONDS and self._ripening is None
+        is_done = is_done and not self._file.is_forgetting
         return is_done and self._joining.is_idle and not self._file.has_changed
+
+    async def forget(self) -> bool:
+        """Remove what is logged so far, once it was read; False where that did not come about in FORGET_SECONDS."""
+        try:
+            await asyncio.to_thread(self._file.forget)
+            async with asyncio.timeout(FORGET_SECONDS):
+                while self._file.is_forgetting:  # noqa: ASYNC110 - the turns of `run` do it, on a thread
+                    await asyncio.sleep(POLL_SECONDS)
+        except (OSError, TimeoutError):
+            return False
+        return True
 
     @property
     def files(self) -> dict[str, int]:

@@ -144,6 +144,7 @@ class LogFile:
         self._reopen = reopen
         self._limit_bytes = limit_bytes
         self._files: list[_File] = []  # oldest first
+        self._going: set[int] = set()  # files that are to be removed once they are read
 
     def open(self, position: Position | None) -> None:
         """Go on at a position; what it does not name is read from its beginning."""
@@ -191,6 +192,9 @@ class LogFile:
         """Put a long file aside once its forerunner is done with, and have Envoy begin another. Raises OSError."""
         if not self._files:
             return
+        if self._going:
+            self._remove(undecided)
+            return
         newest, older = self._files[-1], self._files[:-1]
         if not self._path.exists():
             self._reopen()  # asked before, and again until a file is there
@@ -202,6 +206,28 @@ class LogFile:
             self._path.replace(self._previous)
             self._reopen()
             self.counters.rotations += 1
+
+    def forget(self) -> None:
+        """Have what is logged so far removed, once it was read and decided; the next reads do it. Raises OSError."""
+        self._find()
+        self._going = {file.inode for file in self._files if file.size}
+
+    @property
+    def is_forgetting(self) -> bool:
+        return bool(self._going)
+
+    def _remove(self, undecided: Iterable[tuple[int, int]]) -> None:
+        waiting = {inode for inode, _ in undecided}
+        newest, older = self._files[-1], self._files[:-1]
+        if newest.inode in self._going and self._path.exists() and self._path.stat().st_ino == newest.inode:
+            if all(file.is_read and file.inode not in waiting for file in older):
+                self._path.replace(self._previous)
+                self._reopen()
+            return
+        going = [file for file in self._files if file.inode in self._going]
+        if all(file.is_read and file.inode not in waiting for file in going):
+            self._previous.unlink(missing_ok=True)
+            self._going = set()
 
     def _find(self) -> None:
         """Open what has come to stand at the two paths."""

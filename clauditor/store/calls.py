@@ -9,6 +9,7 @@ from clauditor.store.history import Source, reading
 from clauditor.store.rows import (
     CALL_KINDS,
     COUNTED,
+    LIMITED_BY,
     OUTCOMES,
     TOOL_OUTCOMES,
     extra_usage,
@@ -179,6 +180,7 @@ def _call(row: sqlite3.Row) -> dict[str, Any]:
         "request_bytes": row["request_bytes"],
         "message_id": row["message_id"],
         "request_id": row["request_id"],
+        "limited_by": None if row["limited_by"] is None else LIMITED_BY[row["limited_by"]],
     }
 
 

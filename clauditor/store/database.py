@@ -12,15 +12,19 @@ import logging
 import os
 import sqlite3
 import stat
+import time
 from contextlib import closing, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from clauditor.store.checkpoint import START_SECONDS, Checkpoints, Corrupt
+from clauditor.store.sums import BREAK_SEAL
+
 log = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x436C6175  # "Clau": what `file` shows, and how a foreign database is told apart
-MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql")
+MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql", "0003_seal.sql", "0004_limited_by.sql")
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 BUSY_SECONDS: Final = 2.0
@@ -28,6 +32,7 @@ WAL_LIMIT_BYTES: Final = 64 << 20
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PARTS: Final = ("", "-wal", "-shm")
+_SEALED_SINCE: Final = 3  # the schema that brought the seal
 
 
 class Unusable(Exception):  # noqa: N818 - a state of the file that is told to a person, not a program's error
@@ -36,10 +41,6 @@ class Unusable(Exception):  # noqa: N818 - a state of the file that is told to a
 
 class Held(Exception):  # noqa: N818 - as above
     """Another process writes this database now; it may let go."""
-
-
-class Corrupt(Exception):  # noqa: N818 - as above
-    """The file is not, or no longer, a sound Clauditor database."""
 
 
 def is_corrupt(error: Exception) -> bool:
@@ -68,9 +69,21 @@ def lock(path: Path) -> int:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The connection of `open_checked`, ready for whatever writes by itself."""
+    db, checkpoints = open_checked(path)
+    try:
+        checkpoints.unseal()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_checked(path: Path) -> tuple[sqlite3.Connection, Checkpoints]:
     """The writer's connection, migrated to the newest schema; the file is made (0600) if it is missing.
 
-    Usable from any one thread at a time. Raises Unusable, Corrupt, sqlite3.Error or OSError.
+    Usable from any one thread at a time; before it writes, its checkpoints are to be told (`unseal`). What is
+    deleted is overwritten. Raises Unusable, Corrupt, sqlite3.Error or OSError.
     """
     _create(path)
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -78,18 +91,23 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         version = _check_identity(db, path)
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect on a new file only
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(
             "PRAGMA synchronous = NORMAL"
         )  # a crash of ours loses nothing, a power cut the last moments
         db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("PRAGMA trusted_schema = OFF")
-        _check_soundness(db, version)
+        db.execute("PRAGMA secure_delete = ON")
+        checkpoints = Checkpoints(db, path)
+        if not checkpoints.check():
+            check_structure_of_pages(db)
+        _check_schema(db, version)
         for number in range(version, SCHEMA_VERSION):
             _migrate(db, number)
     except BaseException:
         db.close()
         raise
-    return db
+    return db, checkpoints
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -104,36 +122,41 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 def quarantine(path: Path) -> Path:
     """Move a broken database aside with its journal; returns where it lies now. Raises OSError."""
+    aside = move_aside(path, "broken")
+    log.error("the history in %s is broken; moved to %s and started anew", path, aside)
+    return aside
+
+
+def move_aside(path: Path, why: str) -> Path:
+    """Give a database that nobody has open another name, with its journal; returns the name. Raises OSError."""
     number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
+    while os.path.lexists(aside := path.with_name(f"{path.name}.{why}-{number}")):
         number += 1
+    path.with_name(path.name + "-sums").unlink(missing_ok=True)
     for part in _PARTS:
         with suppress(FileNotFoundError):
             source = path.with_name(path.name + part)
             source.chmod(0o600)
             source.rename(aside.with_name(aside.name + part))
-    log.error("the history in %s is broken; moved to %s and started anew", path, aside)
     return aside
 
 
 def _create(path: Path) -> None:
     """Make the file ourselves: SQLite would give it the umask's mode and follow a symlink."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if path.is_symlink():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except (
+        FileExistsError
+    ):  # not opened: a reader of ours that has it open would lose its lock with our descriptor
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
             raise Unusable(
                 f"{path} is a symbolic link; Clauditor runs without history until it is a file."
-            ) from error
-        raise
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unusable(f"{path} is no file; Clauditor runs without history until it is one.")
-        if status.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+            ) from None
+        if not stat.S_ISREG(mode):
+            raise Unusable(f"{path} is no file; Clauditor runs without history until it is one.") from None
+        if mode & 0o077:
+            path.chmod(0o600)
 
 
 def _check_identity(db: sqlite3.Connection, path: Path) -> int:
@@ -151,10 +174,30 @@ def _check_identity(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _check_soundness(db: sqlite3.Connection, version: int) -> None:
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise Corrupt(verdict)
+def check_pages(path: Path) -> None:
+    """`check_structure_of_pages` through a connection that remembers nothing. Raises Corrupt or sqlite3.Error."""
+    with closing(open_for_reading(path)) as db:
+        check_structure_of_pages(db)
+
+
+def check_structure_of_pages(db: sqlite3.Connection) -> None:
+    """SQLite's own check, START_SECONDS at most: trees, pages, indexes; not what stands in a row. Raises Corrupt."""
+    until = time.monotonic() + START_SECONDS
+    db.set_progress_handler(lambda: time.monotonic() > until, 100_000)
+    try:
+        verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        log.warning("the history is too large to be checked whole in %g s", START_SECONDS)
+    else:
+        if verdict != "ok":
+            raise Corrupt(verdict)
+    finally:
+        db.set_progress_handler(None, 0)
+
+
+def _check_schema(db: sqlite3.Connection, version: int) -> None:
     # SQLite's check takes any schema for sound that it can read, also one with a letter of a name changed.
     with closing(sqlite3.connect(":memory:")) as model:
         for number in range(version):
@@ -181,9 +224,10 @@ def _script(number: int) -> str:
 
 def _migrate(db: sqlite3.Connection, number: int) -> None:
     """One step in one transaction: after a crash the file has the old schema or the new one."""
+    seal = f"{BREAK_SEAL};\n" if number >= _SEALED_SINCE else ""
     try:
         db.executescript(
-            f"BEGIN IMMEDIATE;\n{_script(number)}\n"
+            f"BEGIN IMMEDIATE;\n{seal}{_script(number)}\n"
             f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
         )
     except BaseException:

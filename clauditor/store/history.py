@@ -21,7 +21,7 @@ from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.model.snapshot import Snapshot, session_snapshot
 from clauditor.model.verdict import Level
-from clauditor.store.database import open_for_reading
+from clauditor.store.database import is_corrupt, open_for_reading
 from clauditor.store.older import in_new_words
 from clauditor.store.rows import BILLINGS, LEVELS, milliseconds
 from clauditor.store.state import inflate
@@ -56,6 +56,7 @@ class Source(Protocol):
     def is_sound(self) -> bool: ...
     @property
     def problem(self) -> str | None: ...
+    def doubt(self, error: Exception) -> None: ...
 
 
 class History:
@@ -233,8 +234,13 @@ def reading(source: Source) -> Iterator[sqlite3.Connection]:
     try:
         db.row_factory = sqlite3.Row
         yield db
+    except sqlite3.DatabaseError as error:
+        if is_corrupt(error):
+            source.doubt(error)
+        raise
     except (ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
         log.exception("a row of the history makes no sense")
+        source.doubt(error)
         raise sqlite3.DatabaseError("the history holds a row that makes no sense") from error
     finally:
         db.close()

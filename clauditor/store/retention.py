@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clauditor.store.believing import DAY_SECONDS, Belief
 from clauditor.store.history import OPEN_SECONDS
 from clauditor.store.rows import Names
 from clauditor.store.spending import roll_up
 from clauditor.store.transaction import transaction
 from clauditor.store.words import drop_unused
 
-DAY_SECONDS: Final = 86_400.0
 STEP_ROWS: Final = 500  # 2 to 5 ms
 STEP_PAGES: Final = 64  # given back at once: 256 took 50 ms and more on a busy machine
 CAP_SLICES: Final = 64  # the time that is kept, cut into so many: each holds about 2 % of the file
@@ -42,17 +42,34 @@ class Retention:
 
 
 def steps(db: sqlite3.Connection, names: Names, retention: Retention, now: float) -> Iterator[int]:
-    """Remove what is past its time at `now` (Unix seconds). Yields the rows removed after each transaction.
+    """Remove what is past its time at `now` (Unix seconds), as far as that is believed (`believing`).
 
-    Raises sqlite3.Error.
+    Yields the rows removed after each transaction. Raises sqlite3.Error.
     """
+    believed_at = _look_at_the_clock(db, now)
+    yield 0
     sessions_days = max(retention.sessions_days, retention.calls_days)
-    yield from _facts_before(db, now - retention.calls_days * DAY_SECONDS)
-    yield from _sessions_before(db, now - sessions_days * DAY_SECONDS)
+    yield from facts_before(db, believed_at - retention.calls_days * DAY_SECONDS)
+    yield from _sessions_before(db, believed_at - sessions_days * DAY_SECONDS)
     if _used_bytes(db) > retention.max_bytes:
         yield from _shrink(db, CAP_GOAL_RATIO * retention.max_bytes, now)
     yield from drop_unused(db, names)
     yield from _give_back(db)
+
+
+def _look_at_the_clock(db: sqlite3.Connection, now: float) -> float:
+    """Until when the clock is believed; a file that never looked at one begins with its newest session."""
+    with transaction(db):
+        kept = db.execute("SELECT believed_at, leapt_at, seen_at FROM clock").fetchone()
+        if kept is None:
+            newest = db.execute("SELECT max(last_activity_at) FROM sessions").fetchone()[0]
+            kept = (now if newest is None else min(now, newest), None, None)
+        belief = Belief(believed_at=kept[0], leapt_at=kept[1], seen_at=kept[2]).looked(now)
+        db.execute(
+            "REPLACE INTO clock (key, believed_at, leapt_at, seen_at) VALUES (1, ?, ?, ?)",
+            (belief.believed_at, belief.leapt_at, belief.seen_at),
+        )
+    return belief.believed_at
 
 
 def _shrink(db: sqlite3.Connection, goal_bytes: float, now: float) -> Iterator[int]:
@@ -60,14 +77,14 @@ def _shrink(db: sqlite3.Connection, goal_bytes: float, now: float) -> Iterator[i
     for before in _slices(_oldest_fact(db), now):
         if _used_bytes(db) <= goal_bytes:
             return
-        yield from _facts_before(db, before)
+        yield from facts_before(db, before)
     for before in _slices(_oldest_session(db), now - OPEN_SECONDS):
         if _used_bytes(db) <= goal_bytes:
             return
         yield from _sessions_before(db, before)
 
 
-def _facts_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
+def facts_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
     at_ms = int(at * 1000)
     yield from _calls_before(db, at)
     yield from _delete(db, "signals", _SIGNAL_KEY, "raised_ms < ?", at_ms)
@@ -127,11 +144,10 @@ def _delete(db: sqlite3.Connection, table: str, key: str, condition: str, *value
 
 
 def _give_back(db: sqlite3.Connection) -> Iterator[int]:
-    """Return free pages to the file system."""
+    """Free pages go to the file's end; the next checkpoint returns them to the file system."""
     for _ in range(_pragma(db, "freelist_count") // STEP_PAGES + 1):
         db.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")  # `execute` stops after its first page
         yield 0
-    db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # the file shrinks here
 
 
 def _slices(oldest: float | None, end: float) -> Iterator[float]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from clauditor.model.events import Evidence, GapFound, Severity
+from clauditor.model.events import Evidence, GapFound, LimitedBy, Severity
 from clauditor.model.facts import CallFact, ToolFact
 from clauditor.model.usage import Usage
 from clauditor.model.verdict import Level
@@ -24,6 +24,7 @@ from clauditor.store.batch import LimitSample
 CALL_KINDS: Final = ("turn", "side", "compaction")
 OUTCOMES: Final = ("ok", "http", "stream", "aborted", "proxy")
 TOOL_OUTCOMES: Final = ("ok", "error", "rejected", "timeout", "denied")
+LIMITED_BY: Final[tuple[LimitedBy, ...]] = ("plan", "service")
 BILLINGS: Final = ("plan", "api")
 EVIDENCES: Final[tuple[Evidence, ...]] = ("measured", "derived", "heuristic")
 SEVERITIES: Final[tuple[Severity, ...]] = ("notice", "watch", "act")
@@ -165,6 +166,7 @@ def write_call(db: sqlite3.Connection, names: Names, session: int, fact: CallFac
         "request_bytes": whole(fact.request_bytes),
         "message_id": text_or_none(fact.message_id),
         "request_id": text_or_none(fact.request_id),
+        "limited_by": None if fact.limited_by is None else LIMITED_BY.index(fact.limited_by),
     }
     key = ("session", "exchange_us", "exchange_connection")
     before = db.execute(

@@ -70,7 +70,7 @@ class StoreSink:
             packed = pack(session)
         except (UnicodeEncodeError, OverflowError):
             log.exception("a session could not be packed")
-            self._writer.rows_dropped += 1
+            self._writer.rows_refused += 1
             return None
         main = session.main
         return SessionRow(

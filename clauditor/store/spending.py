@@ -25,6 +25,14 @@ _SUMS: Final = (
     + ", coalesce(max(estimated AND priced > 0), 0) AS estimated, count(DISTINCT nullif(session, 0)) AS sessions"
 )
 _MODEL: Final = "(SELECT canonical(name) FROM names WHERE key = model)"
+_ENDED_SINCE: Final = (
+    "SELECT count(*) AS calls, count(c.cost_usd) AS priced, coalesce(sum(c.cost_usd), 0) AS cost_usd,"
+    " coalesce(max(s.billing IS NOT 'api' AND c.cost_usd IS NOT NULL), 0) AS estimated,"
+    " coalesce(sum(NOT c.complete), 0) AS incomplete FROM sessions s JOIN calls c ON c.session = s.key"
+    " WHERE s.last_activity_at >= :since AND c.exchange_us >= :oldest_us"
+    " AND c.started_ms + c.ended_ms >= :since * 1000"
+)
+_LONGEST_SECONDS: Final = 3600.0  # no call takes longer; calls are kept in the order in which they began
 _DEAREST: Final = "cost_usd DESC, turns DESC, 1"
 _BY: Final[dict[SpentBy, tuple[str, str]]] = {  # what a row stands for, and the order of the rows
     "day": ("day AS key", "day"),
@@ -57,6 +65,13 @@ class Spending:
             "by_model": [{"model": row["key"], **_of_sessions(row)} for row in models],
             "by_project": [{"project": row["key"], **_of_sessions(row)} for row in projects],
         }
+
+    def ended_since(self, since: float) -> dict[str, Any]:
+        """What calls that ended at `since` (Unix seconds) or later cost."""
+        asked = {"since": since, "oldest_us": int((since - _LONGEST_SECONDS) * 1e6)}
+        with reading(self._source) as db:
+            row = db.execute(_ENDED_SINCE, asked).fetchone()
+        return {"calls": row["calls"], **_money(row)}
 
     def table(self, by: SpentBy, first_day: str) -> dict[str, Any]:
         """`{"rows": [...], "total": {}}`: days in their order, all else the dearest first.
@@ -108,6 +123,12 @@ def _spent(row: sqlite3.Row) -> dict[str, Any]:
         "calls": row["calls"],
         "turns": row["turns"],
         "tokens": {name: row[name] for name in COUNTED},
+        **_money(row),
+    }
+
+
+def _money(row: sqlite3.Row) -> dict[str, Any]:
+    return {
         "cost_usd": row["cost_usd"] if row["priced"] else None,
         "cost_complete": row["incomplete"] == 0,
         "estimated": bool(row["estimated"]),

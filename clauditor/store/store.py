@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.store.calls import Calls
 from clauditor.store.history import History, unpack
+from clauditor.store.purging import Purge, Purged, purge
+from clauditor.store.restoring import take_over
 from clauditor.store.retention import Retention
 from clauditor.store.signals import Signals
 from clauditor.store.sink import StoreSink
@@ -40,11 +43,13 @@ class Store:
         self.spending = Spending(self.writer)
         self.sink = StoreSink(self.writer)
         self._tidy_due: float | None = None
+        self._purge: Future[Purged] | None = None
         self.writer.start()
 
     @property
     def problem(self) -> str | None:
-        return self.writer.problem
+        """Why nothing is kept now, or what happened to what was, as a sentence."""
+        return self.writer.problem or self.writer.notice
 
     def load_open_sessions(self, now: float) -> list[Session]:
         """Sessions to go on with after a restart."""
@@ -64,10 +69,25 @@ class Store:
 
     def load_session(self, session_id: str) -> Session | None:
         """A session that left memory, as it was last seen (one indexed read, about 0.3 ms)."""
+        if self._purge is not None and not self._purge.done():
+            return None  # it would come back with the next flush
         waiting = self.writer.waiting(session_id)
         if waiting is not None:
             return unpack(waiting)
         return self.history.kept_session(session_id) if self.writer.is_sound else None
+
+    def purge(
+        self, *, session_ids: frozenset[str], project: str | None, before: float | None, everything: bool
+    ) -> Future[Purged]:
+        """Remove what is meant (`Purge`) for good, also what waits. The hub has forgotten it already."""
+        what = Purge(session_ids=session_ids, project=project, before=before, everything=everything)
+        self.sink.flush()
+        self._purge = self.writer.perform(lambda writer: purge(writer, what))
+        return self._purge
+
+    def restore(self) -> Future[Path | None]:
+        """Let the copy that was prepared take the place of the history; tells where that lies then."""
+        return self.writer.perform(take_over)
 
     def tick(self, now: float) -> None:
         """Let time pass (Unix seconds): once an hour, what is past its time is removed on the writer's thread."""

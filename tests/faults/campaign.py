@@ -13,11 +13,13 @@ from clauditor.demo import Reply
 from faults import away, claude, claude_hooks, disk, faults
 from faults.commands import STATES, cost_of_commands, limit_seconds
 from faults.faults import Fault
+from faults.history import history
 from faults.kinds import FOUR, MATRIX, SMALL, Kind
 from faults.lab import laboratory
 from faults.matrix import Cell, cell
 from faults.report import HEAD, Section, line, row
 from faults.silence import through_the_stack
+from faults.space import space
 from faults.stalls import stall
 from faults.strikes import MOODS, strikes
 
@@ -212,4 +214,6 @@ PARTS: Final[dict[str, Callable[[Path], Section]]] = {
     "network": network,
     "commands": commands,
     "matrix": matrix,
+    "history": history,
+    "space": space,
 }

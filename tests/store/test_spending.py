@@ -67,6 +67,21 @@ def test_a_table_has_a_row_a_day_in_their_order(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("spent")
+def test_what_was_spent_lately_is_what_calls_cost_that_ended_since(store: Store) -> None:
+    hour = store.spending.ended_since(NOW - 3600)
+    assert hour["calls"] == 3
+    assert hour["cost_usd"] > 2 * PRICE
+    assert (hour["estimated"], hour["cost_complete"]) == (True, True)
+    assert store.spending.ended_since(NOW + 4) == hour  # all three ended then, or later
+    assert store.spending.ended_since(NOW + 3600) == {
+        "calls": 0,
+        "cost_usd": None,
+        "cost_complete": True,
+        "estimated": False,
+    }
+
+
+@pytest.mark.usefixtures("spent")
 def test_everything_else_comes_dearest_first(store: Store) -> None:
     first = day_of(NOW - DAY)
     projects = store.spending.table("project", first)

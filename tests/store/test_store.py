@@ -49,7 +49,7 @@ def day_of(at: float) -> str:
 def test_a_turn_comes_back_with_its_attempts_and_tools(store: Store, life: Lives, written: Written) -> None:
     one = life()
     first = one.start(digest="same")
-    one.fail(first)
+    one.fail(first, 429, "plan")
     second = one.start(digest="same")
     one.answer(second, tools=("toolu_1", "toolu_2"))
     one.tool_result("toolu_1", "error")
@@ -63,8 +63,9 @@ def test_a_turn_comes_back_with_its_attempts_and_tools(store: Store, life: Lives
         (first, 1, "http"),
         (second, 2, "ok"),
     ]
-    assert turn["attempts"][0]["status"] == 529
+    assert turn["attempts"][0]["status"] == 429
     assert turn["attempts"][0]["error_type"] == "overloaded_error"
+    assert [attempt["limited_by"] for attempt in turn["attempts"]] == ["plan", None]
     assert turn["attempts"][0]["tokens"] is None
     assert turn["tokens"] == {
         "input": 10, "output": 200, "cache_read": 50_000, "cache_write_5m": 1_000, "cache_write_1h": 0, "thinking": 0,

@@ -19,9 +19,10 @@ import pytest
 
 from clauditor.hub import Hub
 from clauditor.model.events import GapFound
-from clauditor.store import database, writer
+from clauditor.store import buffer, database, writer
 from clauditor.store.batch import SessionRow
-from clauditor.store.database import SCHEMA_VERSION, Corrupt
+from clauditor.store.checkpoint import Corrupt
+from clauditor.store.database import SCHEMA_VERSION
 from clauditor.store.store import Store
 from support.life import NOW, Book, Life, settle, until
 
@@ -129,7 +130,10 @@ def test_a_newer_schema_is_left_alone(path: Path, open_store: Open) -> None:
     db.close()
     before = path.read_bytes()
     store = open_store()
-    assert "written by a newer Clauditor (schema 3, this one knows 2)" in str(store.problem)
+    assert (
+        f"written by a newer Clauditor (schema {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION})"
+        in str(store.problem)
+    )
     life = Life(live(store), "s")
     life.turn()
     store.sink.flush()
@@ -175,7 +179,7 @@ def test_a_broken_file_is_moved_aside_and_a_new_one_begun(path: Path, open_store
     written_database(path)
     path.write_bytes(BREAKS[kind](path.read_bytes()))
     store = open_store()
-    assert store.problem is None
+    assert store.writer.problem is None
     assert store.writer.quarantined == 1
     (aside,) = path.parent.glob("clauditor.db.broken-*")
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
@@ -198,7 +202,7 @@ def test_somebody_elses_database_is_moved_aside_whole(path: Path, open_store: Op
     db.close()
     content = path.read_bytes()
     store = open_store()
-    assert store.problem is None
+    assert store.writer.problem is None
     assert path.with_name("clauditor.db.broken-1").read_bytes() == content
 
 
@@ -282,7 +286,7 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced(
             file.write(b"\xff" * 4096)
     until(lambda: keep_calling(life, store) and store.writer.quarantined == 1)
     settle(store)
-    assert store.problem is None
+    assert store.writer.problem is None
     assert store.writer.is_sound
     assert turns_of(store, "s") >= 1
 
@@ -319,7 +323,7 @@ def test_what_the_buffer_cannot_hold_is_dropped_oldest_first_and_counted(
     path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 10)
+    monkeypatch.setattr(buffer, "MAX_WAITING_ROWS", 10)
     store.writer._tables.db.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]  # it is open
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

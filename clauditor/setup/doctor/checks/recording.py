@@ -43,13 +43,13 @@ def history(facts: Facts) -> Finding:
         )
     if found.is_read_only:
         return problem(f"{path} cannot be written to; nothing new is kept", f"chmod u+w {path}")
-    schema = "in its journal" if found.schema is None else str(found.schema)
+    state = "just begun" if found.schema is None else f"schema {found.schema}"
     if found.broken:
         return note(
-            f"schema {schema}; {count(len(found.broken), 'database')} found broken lies beside it: {clean(found.broken[-1])}",
+            f"{state}; {count(len(found.broken), 'database')} found broken lies beside it: {clean(found.broken[-1])}",
             "nothing reads it any more; remove it when you have no use for it",
         )
-    return ok(f"schema {schema}, {path}")
+    return ok(f"{state}, {path}")
 
 
 RECORDING = Check(name="recording", topic="proxy", check=recording)

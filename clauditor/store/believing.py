@@ -1,0 +1,36 @@
+"""How far a clock is believed when it says that something is old: a heuristic against one that is set far ahead.
+
+A clock that leaps (a machine that was off for months, or a wrong battery, time server or hand) is not believed at once:
+what it calls old stays until it has gone on as a clock does for PROBATION_SECONDS of being looked at. One that comes
+back to where it was has done no harm. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+DAY_SECONDS: Final = 86_400.0
+LEAP_SECONDS: Final = (
+    7 * DAY_SECONDS
+)  # a week away is usual, and costs what is kept for months at most a week
+PROBATION_SECONDS: Final = 3 * DAY_SECONDS  # certificates fail and people notice long before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """Until when the clock is believed; since when, and until when, it was seen far beyond that (None: it was not)."""
+
+    believed_at: float
+    leapt_at: float | None = None
+    seen_at: float | None = None
+
+    def looked(self, now: float) -> Belief:
+        """After another look at the clock. `believed_at` is the moment by which things are old."""
+        if now <= self.believed_at + LEAP_SECONDS:
+            return Belief(believed_at=max(self.believed_at, now))
+        if self.leapt_at is None or self.seen_at is None or not 0 <= now - self.seen_at <= LEAP_SECONDS:
+            return replace(self, leapt_at=now, seen_at=now)
+        if now - self.leapt_at >= PROBATION_SECONDS:
+            return Belief(believed_at=now)
+        return replace(self, seen_at=now)

@@ -1,0 +1,83 @@
+"""A clock that is far ahead makes nothing old before its time; one that is right is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauditor.hub import Hub
+from clauditor.store.believing import DAY_SECONDS, LEAP_SECONDS, PROBATION_SECONDS, Belief
+from clauditor.store.store import Store
+from support.life import NOW, Book, Life, settle
+
+HOUR = 3600.0
+
+
+def after(looks: Sequence[float], start: float = NOW) -> list[float]:
+    """Until when the clock is believed after each look."""
+    belief, found = Belief(believed_at=start), []
+    for now in looks:
+        belief = belief.looked(now)
+        found.append(belief.believed_at)
+    return found
+
+
+def test_a_clock_that_goes_is_believed() -> None:
+    looks = [NOW + hour * HOUR for hour in range(24 * 400)]
+    assert after(looks) == looks
+
+
+def test_a_week_away_is_believed_at_once() -> None:
+    assert after([NOW + 6.9 * DAY_SECONDS]) == [NOW + 6.9 * DAY_SECONDS]
+
+
+def test_months_away_are_believed_once_the_clock_has_gone_on_for_three_days() -> None:
+    back = NOW + 200 * DAY_SECONDS
+    found = after([back + hour * HOUR for hour in range(24 * 4)])
+    assert set(found[:72]) == {NOW}
+    assert found[72:] == [back + hour * HOUR for hour in range(72, 96)]
+
+
+def test_a_clock_that_was_wrong_and_comes_back_has_done_nothing() -> None:
+    ahead = [NOW + 4000 * DAY_SECONDS + hour * HOUR for hour in range(48)]
+    assert after([NOW, *ahead, NOW + 48 * HOUR]) == [NOW] * 49 + [NOW + 48 * HOUR]
+
+
+def test_one_leap_after_another_is_no_proof() -> None:
+    assert set(after([NOW + year * 365 * DAY_SECONDS for year in range(1, 50)])) == {NOW}
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(60, 2 * DAY_SECONDS), st.floats(-1e10, 1e10)), max_size=80)
+)
+def test_a_clock_that_is_never_wrong_for_three_days_on_end_ages_nothing_by_more_than_a_week(
+    looks: list[tuple[bool, float, float]],
+) -> None:
+    """True time goes on; at each look the clock is right, or off by anything, but never for as long as the probation."""
+    belief, true, wrong_since = Belief(believed_at=NOW), NOW, None
+    off = 0.0
+    for is_right, passed, offset in looks:
+        true += passed
+        if is_right or (wrong_since is not None and true - wrong_since >= PROBATION_SECONDS):
+            off, wrong_since = 0.0, None
+        elif wrong_since is None:
+            off, wrong_since = offset, true
+        belief = belief.looked(true + off)
+        assert belief.believed_at <= true + LEAP_SECONDS * 1.01
+
+
+def test_a_clock_ten_years_ahead_removes_nothing(store: Store) -> None:
+    life = Life(Hub(book=Book(), sinks=[store.sink]), "s", NOW)
+    life.turn()
+    settle(store)
+    for now in (NOW, NOW + 3650 * DAY_SECONDS, NOW + 3650 * DAY_SECONDS + HOUR, NOW + HOUR):
+        store.writer.tidy(now)
+        settle(store)
+    assert len(store.calls.turns("s", limit=9)) == 1
+    for hour in range(24 * 95):  # and time itself does
+        if hour % 12 == 0:
+            store.writer.tidy(NOW + hour * HOUR)
+            settle(store)
+    assert store.calls.turns("s", limit=9) == []
