@@ -58,6 +58,10 @@ class Courier(Generic[T]):
         # A daemon: the process ends in time even if a delivery does not.
         self._thread = threading.Thread(target=self._run, name=f"alerts-{way.name}", daemon=True)
 
+    @property
+    def waiting(self) -> int:
+        return self._waiting.qsize()
+
     def start(self) -> None:
         if not self._thread.is_alive() and not self._closing:
             self._thread.start()

@@ -98,6 +98,10 @@ class Alerts:
     def dropped(self) -> Mapping[str, int]:
         return {courier.name: courier.dropped for courier in self._couriers()}
 
+    def waiting(self) -> int:
+        """Alerts that were not delivered yet, all ways together."""
+        return sum(courier.waiting for courier in self._couriers())
+
     def fates(self) -> Mapping[str, int]:
         """What became of deliveries, all ways together."""
         counts = {"delivered": self.delivered(), "failed": self.failed(), "dropped": self.dropped()}

@@ -38,6 +38,14 @@ CONNECTIONS: Final[Mapping[str, str]] = {
 }
 """Open connections, and to whom."""
 
+MEMORY: Final[Mapping[str, str]] = {
+    "server.memory_allocated": "allocated",
+    "server.memory_physical_size": "physical",
+}
+"""Bytes, and what of them."""
+
+_UPTIME: Final = "server.uptime"  # seconds
+
 
 class EnvoyStats:
     """The newest figures; `read` asks Envoy for them by name, blocks, and answers with what it got."""
@@ -45,6 +53,8 @@ class EnvoyStats:
     def __init__(self, read: Callable[[Collection[str]], Mapping[str, int]]) -> None:
         self.events: Mapping[str, int] = {}
         self.connections: Mapping[str, int] = {}
+        self.memory: Mapping[str, int] = {}
+        self.uptime: Mapping[tuple[str, ...], int] = {}
         self._read = read
         self._is_reading = False
 
@@ -61,11 +71,13 @@ class EnvoyStats:
             return
         self._is_reading = True
         try:
-            figures = await asyncio.to_thread(self._read, (*EVENTS, *CONNECTIONS))
+            figures = await asyncio.to_thread(self._read, (*EVENTS, *CONNECTIONS, *MEMORY, _UPTIME))
         finally:
             self._is_reading = False
         self.events = _by_word(EVENTS, figures)
         self.connections = _by_word(CONNECTIONS, figures)
+        self.memory = _by_word(MEMORY, figures)
+        self.uptime = {(): figures[_UPTIME]} if _UPTIME in figures else {}
 
 
 def _by_word(words: Mapping[str, str], figures: Mapping[str, int]) -> Mapping[str, int]:

@@ -38,6 +38,11 @@ class Hooks:
         self._live = live
         self._pending: dict[str, HookSeen] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Of how many sessions something was told that are not there yet."""
+        return len(self._pending)
+
     def answer(self, body: bytes, at: float) -> tuple[int, str | None]:
         """Take a post: the HTTP status, and one sentence for the caller if it was refused. Does not block."""
         if len(body) > MAX_BODY_BYTES:

@@ -133,6 +133,11 @@ class Joining(Generic[C]):
         return not (self._open or self._cut or self._whole or self._lines)
 
     @property
+    def waiting_lines(self) -> int:
+        """Lines whose copy has not come."""
+        return len(self._lines)
+
+    @property
     def undecided(self) -> Iterator[Line]:
         """Lines of which nothing was said yet."""
         yield from self._lines.things()

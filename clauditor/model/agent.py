@@ -68,7 +68,9 @@ class Agent:
     def has_answer(self) -> bool:
         """Whether its newest call came to a complete answer."""
         return (
-            self.turn is not None and not self.open and all(turn is not self.turn for turn in self.unanswered)
+            self.turn is not None
+            and not self.open
+            and all(turn.turn_id != self.turn.turn_id for turn in self.unanswered)
         )
 
     def start(self, event: AttemptStarted) -> Call:
@@ -95,6 +97,7 @@ class Agent:
             attempt=turn.attempts,
             model=event.model,
             started_at=event.at,
+            turn_started_at=turn.started_at,
             prompt_id=event.prompt_id,
             request_bytes=event.request_bytes,
             message_count=event.message_count,
@@ -261,6 +264,8 @@ class Agent:
             tool.called_at += seconds
         for call in self.open.values():
             call.started_at += seconds
+            if call.turn_started_at is not None:
+                call.turn_started_at += seconds
             if call.responded_at is not None:
                 call.responded_at += seconds
             if call.first_token_at is not None:

@@ -47,13 +47,14 @@ class Bill:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """An attempt that is under way."""
+    """An attempt that is under way. `turn_started_at`: the first attempt of its turn (None: not kept)."""
 
     exchange_id: str
     turn_id: str
     attempt: int
     model: str
     started_at: float
+    turn_started_at: float | None = None
     prompt_id: str | None = None
     request_bytes: int = 0
     message_count: int = 0

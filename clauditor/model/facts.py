@@ -17,6 +17,7 @@ from clauditor.model.events import (
     AttemptFinished,
     Compacted,
     FailureKind,
+    LimitedBy,
     SideCallFinished,
     ToolOutcome,
     ToolReturned,
@@ -31,10 +32,10 @@ Outcome = Literal["ok"] | FailureKind
 class CallFact:
     """One exchange that cost tokens: an attempt of a turn, a side call or a compaction.
 
-    `turn_id` is the `exchange_id` of the turn's first attempt (None unless `kind` is "turn"). `name` is
-    the side call's name. Times are Unix seconds. `cost_usd` is None when the model has no known price.
-    `complete` is False where the final usage was not seen. `cache_event` is what the prompt cache did (None:
-    not told), `cache_miss` what was written again.
+    `turn_id` is the `exchange_id` of the turn's first attempt, `turn_started_at` when that was sent (both None unless
+    `kind` is "turn"). `name` is the side call's name. Times are Unix seconds. `cost_usd` is None when the model has
+    no known price. `complete` is False where the final usage was not seen. `limited_by` says whose limit a 429 is.
+    `cache_event` is what the prompt cache did (None: not told), `cache_miss` what was written again.
     """
 
     exchange_id: str
@@ -60,6 +61,8 @@ class CallFact:
     request_bytes: int
     message_id: str | None
     request_id: str | None
+    limited_by: LimitedBy | None = None
+    turn_started_at: float | None = None
     cache_event: CacheEvent | None = None
     cache_miss: CacheMiss | None = None
 
@@ -125,6 +128,8 @@ def call_fact(
         request_bytes=call.request_bytes,
         message_id=finish.message_id if finish else None,
         request_id=event.request_id or call.request_id,
+        limited_by=failure.limited_by if failure else None,
+        turn_started_at=call.turn_started_at,
         cache_event=cache[0],
         cache_miss=cache[1],
     )

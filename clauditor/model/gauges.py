@@ -214,6 +214,12 @@ class PaceGauge:
         self.slices = [(number + moved, usd) for number, usd in self.slices]
 
 
+def writing_speed(output: int, seconds: float) -> float | None:
+    """Tokens a second of an answer that took so long from its first token on; None where that tells no speed."""
+    speed = output / seconds if seconds > 0 else math.inf
+    return speed if 0 < speed <= _FASTEST else None
+
+
 @dataclass(slots=True, kw_only=True)
 class RateGauge:
     """Speed of the main thread's last finished call, and of those before it. `writing_seconds` is how long its
@@ -236,8 +242,7 @@ class RateGauge:
                 del known[:-_KEPT_SPEEDS]
         self.ttft_seconds = None if first_token_at is None else max(0.0, first_token_at - started_at)
         self.writing_seconds = 0.0 if first_token_at is None else ended_at - first_token_at
-        speed = output / self.writing_seconds if self.writing_seconds > 0 else math.inf
-        self.output_tokens_per_second = speed if 0 < speed <= _FASTEST else None
+        self.output_tokens_per_second = writing_speed(output, self.writing_seconds)
 
     @property
     def usual_ttft_seconds(self) -> float | None:

@@ -70,6 +70,7 @@ def session_snapshot(
             "usual_ttft_seconds": session.rate.usual_ttft_seconds,
         },
         "stop_reason": session.stop_reason,
+        "is_answered": None if main is None or main.open else main.has_answer,
         "cost_usd": session.bill.usd,
         "cost_complete": session.bill.complete,
         "account": session.account,
