@@ -12,6 +12,7 @@ from clauditor.model.events import (
     AttemptFinished,
     AttemptStarted,
     FirstToken,
+    LimitedBy,
     ResponseStarted,
     ToolCalled,
     ToolOutcome,
@@ -93,7 +94,7 @@ class Life:
             )
         )
 
-    def fail(self, exchange_id: str, status: int = 529) -> None:
+    def fail(self, exchange_id: str, status: int = 529, limited_by: LimitedBy | None = None) -> None:
         self.hub.publish(
             AttemptFailed(
                 at=self.at + 1,
@@ -102,6 +103,7 @@ class Life:
                 kind="http",
                 status=status,
                 error_type="overloaded_error",
+                limited_by=limited_by,
             )
         )
 
