@@ -2,7 +2,7 @@
 
     python bench/startup.py [--rounds 15]
 
-A pretend API with thirty sessions answers. Commands and the bare interpreter take turns, so that all of them meet the
+A pretend API with thirty sessions answers; what `(silent)` asks takes connections and never answers. Commands and the bare interpreter take turns, so that all of them meet the
 same load. Printed: the median and the quickest of each whole process, what it takes more than the bare interpreter, and
 its CPU time, which other work on the machine touches least.
 """
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from ui import afternoon  # noqa: E402 - found by the line above
 from ui.pretend_api import TOKEN, pretend_api  # noqa: E402
 
-GOALS = {"top --once": 500, "statusline": 80}
+GOALS = {"top --once": 500, "statusline": 80, "hook (silent)": 200, "statusline (silent)": 200}
 
 
 def took(command: list[str], environ: dict[str, str], given: bytes) -> tuple[float, float]:
@@ -44,17 +45,25 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as directory, pretend_api(afternoon.with_signals()) as api:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        pretend_api(afternoon.with_signals()) as api,
+        socket.create_server(("127.0.0.1", 0), backlog=128) as silent,
+    ):
+        nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
         (Path(directory) / "token").write_text(TOKEN)
         environ = {**os.environ, "CLAUDITOR_DATA_DIR": directory, "HOME": directory}
         program = [sys.executable, "-P", "-m", "clauditor"]
-        given = json.dumps({"session_id": "5f0c2a11-aaaa", "hook_event_name": "Status"}).encode()
+        given = json.dumps({"session_id": "5f0c2a11-aaaa", "hook_event_name": "Stop"}).encode()
         commands = {
             "python -c pass": [sys.executable, "-P", "-c", "pass"],
             "top --once": [*program, "top", "--once", "--url", api.url],
             "top --compact": [*program, "top", "--compact", "--url", api.url],
             "sessions": [*program, "sessions", "--url", api.url],
             "statusline": [*program, "statusline", "--url", api.url],
+            "statusline (silent)": [*program, "statusline", "--url", nobody],
+            "hook": [*program, "hook", "--url", api.url],
+            "hook (silent)": [*program, "hook", "--url", nobody],
             "--version": [*program, "--version"],
         }
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
@@ -68,14 +77,14 @@ def main() -> None:
     print(
         f"{rounds} rounds, load average {load:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
     )
-    print(f"{'':<16} {'median':>8} {'quickest':>9} {'over bare':>10} {'CPU':>8}  goal")
+    print(f"{'':<20} {'median':>8} {'quickest':>9} {'over bare':>10} {'CPU':>8}  goal")
     for name, taken in times.items():
         median = statistics.median(passed for passed, _ in taken)
         quickest = min(passed for passed, _ in taken)
         cpu = statistics.median(cpu for _, cpu in taken)
         goal = f"<= {GOALS[name]} ms" if name in GOALS else ""
         print(
-            f"{name:<16} {median:>5.0f} ms {quickest:>6.0f} ms {median - bare:>7.0f} ms {cpu:>5.0f} ms  {goal}"
+            f"{name:<20} {median:>5.0f} ms {quickest:>6.0f} ms {median - bare:>7.0f} ms {cpu:>5.0f} ms  {goal}"
         )
 
 

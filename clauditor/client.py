@@ -133,7 +133,11 @@ class SidecarClient:
 
     def mute(self, session_id: str, muted: bool) -> None:
         """Let a session ask for no attention until its signals clear (an hour at most), or let it ask again."""
-        self._patiently(lambda: self._send_once(_path(session_id, "/mute"), {"muted": muted}))
+        self.post(_path(session_id, "/mute"), {"muted": muted})
+
+    def page_url(self) -> str:
+        """The web page's address, with a code that is good once, for a minute."""
+        return f"{self.url}/#code={self.post('/api/v1/page/code', {}).get('code', '')}"
 
     def summary(self) -> dict[str, Any]:
         return self.ask("/api/v1/summary")
@@ -241,10 +245,14 @@ class SidecarClient:
                 return ClauditorError(f"Cannot ask {clean(self.url)} ({error}); check --url.")
 
     def _exchange(
-        self, path: str, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> tuple[int, bytes]:
         """Status and body of one whole answer."""
-        connection, response = self._opened(path, headers, TIMEOUT_SECONDS, body)
+        connection, response = self._opened(path, headers, timeout_seconds, body)
         with closing(connection):
             try:
                 return response.status, response.read()
@@ -262,12 +270,19 @@ class SidecarClient:
             raise self._stranger()
         return answer
 
-    def _send_once(self, path: str, value: Mapping[str, object]) -> None:
-        """POST one JSON object. Raises ClauditorError unless it was accepted."""
+    def post(
+        self, path: str, value: Mapping[str, object], timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
+        """Send one JSON object; the object that is answered, empty where nothing is said but that it was accepted."""
         headers = {**self._headers, "Content-Type": "application/json"}
-        status, answer = self._exchange(path, headers, json.dumps(value).encode())
-        if status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
-            raise self._refusal(status, answer)
+
+        def send() -> dict[str, Any]:
+            status, body = self._exchange(path, headers, json.dumps(value).encode(), timeout_seconds)
+            if status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
+                raise self._refusal(status, body)
+            return json_object(body) or {}
+
+        return self._patiently(send)
 
     def _stream_request(self, session: str | None, last_event_id: str | None) -> tuple[str, dict[str, str]]:
         path = "/api/v1/stream" + ("" if session is None else "?" + urlencode({"session": session}))

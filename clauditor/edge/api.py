@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -18,26 +17,30 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from clauditor.edge import endpoints
+from clauditor.edge import endpoints, openapi
 from clauditor.edge.auth import Guard
 from clauditor.edge.encoding import to_json
 from clauditor.edge.endpoints import BadParameterError, Endpoint
 from clauditor.edge.feed import Feed, FeedFullError
 from clauditor.edge.hooks import Hooks
 from clauditor.edge.listing import Wanted, list_sessions
+from clauditor.edge.page import Page
+from clauditor.edge.page_files import page_routes
+from clauditor.edge.page_live import LivePage
 from clauditor.edge.past import MIN_PREFIX, on_thread, resolve
 from clauditor.edge.posts import Posts
 from clauditor.edge.problems import bad_parameter, http_problem, no_history, problem
+from clauditor.edge.purging import Purging, nothing_logged
 from clauditor.edge.report import report
 from clauditor.edge.routes import Handler, route
 from clauditor.edge.sources import Kept, Live, Scrape
+from clauditor.edge.summary import Sums
 
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION: Final = 1
 RECENT_TURNS: Final = 20
 DAY_SECONDS: Final = 86_400.0
-WEEK_DAYS: Final = 7
 
 
 def build_app(
@@ -51,10 +54,16 @@ def build_app(
     allowed_hosts: Sequence[str],
     now: Callable[[], float],
     version: str,
+    forget_log: Callable[[], Awaitable[bool]] = nothing_logged,
 ) -> ASGIApp:
-    """The whole HTTP side as one ASGI application. `now` tells Unix seconds."""
-    answers = _Answers(hub=hub, store=store, feed=feed, metrics=metrics, now=now, version=version)
+    """The whole HTTP side as one ASGI application. `now` tells Unix seconds; `forget_log` is for `Purging`."""
+    sums = Sums(hub=hub, store=store, now=now)
+    answers = _Answers(hub=hub, store=store, sums=sums, feed=feed, metrics=metrics, now=now, version=version)
     posts = Posts(hub=hub, store=store, hooks=hooks, now=now)
+    purging = Purging(hub=hub, store=store, feed=feed, forget_log=forget_log, now=now)
+    live_page = LivePage(hub, now=now, spent=sums.spent)
+    feed.follow(live_page)
+    page = Page(hub=hub, store=store, sums=sums, live=live_page, token=token, now=now)
     handlers: dict[Endpoint, Handler] = {
         endpoints.HEALTH: answers.health,
         endpoints.METRICS: answers.metrics,
@@ -71,10 +80,20 @@ def build_app(
         endpoints.MUTE: posts.mute,
         endpoints.HOOKS: posts.hook,
         endpoints.STATUS_LINE: posts.status_line,
+        endpoints.PURGE: purging.purge,
+        endpoints.RESTORE: purging.restore,
+        endpoints.PAGE_STREAM: page.stream,
+        endpoints.PAGE_SESSIONS: page.sessions,
+        endpoints.PAGE_SESSION: page.session,
+        endpoints.PAGE_POSTMORTEM: page.postmortem,
+        endpoints.PAGE_LIMITS: page.limits,
+        endpoints.PAGE_MUTE: posts.mute,
+        endpoints.PAGE_CODE: page.code,
+        endpoints.PAGE_KEY: page.key,
     }
 
     app = Starlette(
-        routes=[route(endpoint, handlers[endpoint]) for endpoint in endpoints.ENDPOINTS],
+        routes=[*(route(endpoint, handlers[endpoint]) for endpoint in endpoints.ENDPOINTS), *page_routes()],
         exception_handlers={
             BadParameterError: bad_parameter,
             HTTPException: http_problem,
@@ -93,6 +112,7 @@ class _Answers:
         *,
         hub: Live,
         store: Kept,
+        sums: Sums,
         feed: Feed,
         metrics: Scrape,
         now: Callable[[], float],
@@ -100,6 +120,7 @@ class _Answers:
     ) -> None:
         self._hub = hub
         self._store = store
+        self._sums = sums
         self._feed = feed
         self._metrics = metrics
         self._now = now
@@ -152,36 +173,22 @@ class _Answers:
 
     async def summary(self, request: Request, query: dict[str, Any]) -> Response:  # noqa: ARG002
         now = self._now()
-        today = self._today()
         trouble = self._store.problem
-        spent_today: dict[str, Any] | None = None
-        spent_week: dict[str, Any] | None = None
+        spent: dict[str, Any] = {"today": None, "week": None, "last_hour": None}
         limits: dict[str, dict[str, Any]] = {}
         try:
-            spent_today = await on_thread(lambda: self._spent_since(today))
-            spent_week = await on_thread(lambda: self._spent_since(today - timedelta(days=WEEK_DAYS - 1)))
+            spent = await on_thread(self._sums.spent)
             limits = await on_thread(self._store.history.limits)
         except (sqlite3.Error, TimeoutError) as error:
             log.warning("spending could not be read: %s", error)
             trouble = trouble or "Spending cannot be read now; the sidecar's log says why."
-        for account, windows in self._hub.limits().items():
-            known = limits.setdefault(account, {"billing": None, "windows": {}})
-            for name, record in windows.items():
-                known["windows"][name] = known["windows"].get(name, {"at": None}) | {
-                    "used_ratio": record.window.used_ratio,
-                    "resets_at": record.window.resets_at,
-                    "status": record.window.status,
-                    "projected_ratio": record.projected_ratio,
-                    "full_at": record.full_at,
-                }
         return _json(
             {
                 "schema_version": SCHEMA_VERSION,
                 "at": now,
                 "live": self._hub.totals(now),
-                "today": spent_today,
-                "week": spent_week,
-                "limits": limits,
+                **spent,
+                "limits": self._sums.with_live_windows(limits),
                 "history_problem": trouble,
             }
         )
@@ -203,7 +210,7 @@ class _Answers:
 
     async def spend(self, request: Request, query: dict[str, Any]) -> Response:  # noqa: ARG002
         by, days = query["by"], query["days"]
-        first = self._today() - timedelta(days=days - 1)
+        first = self._sums.first_day(days)
         table = await on_thread(lambda: self._store.spending.table(by, first.isoformat()))
         return _json({"schema_version": SCHEMA_VERSION, "by": by, "days": days} | table)
 
@@ -231,25 +238,12 @@ class _Answers:
         )
 
     async def openapi(self, request: Request, query: dict[str, Any]) -> Response:  # noqa: ARG002
-        return _json(endpoints.description(self._version))
+        return _json(openapi.description(self._version))
 
     async def failed(self, request: Request, error: Exception) -> Response:  # noqa: ARG002
         """An error of ours; Starlette raises it again for the server's log."""
         self._metrics.internal_error("api")
         return problem(500, "internal_error", "Clauditor failed to answer; its log says why.")
-
-    # ------------------------------------------------------------------------------------------------
-
-    def _today(self) -> date:
-        return datetime.fromtimestamp(self._now()).date()  # noqa: DTZ006 - days are the user's own
-
-    def _spent_since(self, first: date) -> dict[str, Any]:
-        """Spending from a local day on, as far as it was seen."""
-        since = datetime.combine(first, datetime.min.time()).timestamp()
-        spent = self._store.spending.since(first.isoformat())
-        unobserved = self._store.history.unobserved(since)
-        complete = spent["cost_complete"] and not unobserved["exchanges"]
-        return {"since": since} | spent | {"cost_complete": complete, "unobserved": unobserved}
 
 
 def _json(value: Any) -> Response:

@@ -20,10 +20,12 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clauditor.edge.page_key import page_key
 from clauditor.edge.problems import problem
 from clauditor.errors import ClauditorError
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+PAGE_TREE: Final = "/api/v1/page/"
 MIN_TOKEN_LENGTH: Final = 16
 MAX_TOKEN_LENGTH: Final = 4096
 
@@ -88,7 +90,8 @@ def _read_token(path: Path, *, ours: bool) -> str:
 class Guard:
     """ASGI middleware: Host, then origin, then token; every answer leaves with headers that tie pages down.
 
-    `public`: exact paths that need no token; `public_trees`: the same for everything below a path.
+    `public`: exact paths that need no token; `public_trees`: the same for everything below a path. The web page's own
+    key opens what lies below `PAGE_TREE` and nothing else.
     """
 
     def __init__(
@@ -97,11 +100,12 @@ class Guard:
         *,
         token: str,
         allowed_hosts: Sequence[str] = (),
-        public: Sequence[str] = ("/healthz", "/"),
+        public: Sequence[str] = ("/healthz", "/", "/api/v1/page/key"),
         public_trees: Sequence[str] = ("/static/",),
     ) -> None:
         self._app = app
         self._token = token.encode("ascii")
+        self._page_key = page_key(token).encode("ascii")
         self._hosts = LOOPBACK_HOSTS | {_bracketed(host) for host in allowed_hosts}
         self._public = frozenset(public)
         self._public_trees = tuple(public_trees)
@@ -143,7 +147,9 @@ class Guard:
             return None
         given = headers.getlist("authorization")
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        if not hmac.compare_digest(token.encode("latin-1"), self._token) or scheme.lower() != "bearer":
+        offered = token.encode("latin-1")
+        is_page = hmac.compare_digest(offered, self._page_key) and path.startswith(PAGE_TREE)
+        if not (hmac.compare_digest(offered, self._token) or is_page) or scheme.lower() != "bearer":
             refusal = problem(
                 401, "token_required", "Send the token of this Clauditor: Authorization: Bearer <token>."
             )

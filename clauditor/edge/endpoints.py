@@ -1,8 +1,8 @@
-"""The table of the API: every path with its parameters, from which routes, checks and OpenAPI are made."""
+"""The table of the API: every path with its parameters, from which routes and checks are made (and `openapi`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -11,6 +11,9 @@ from clauditor.edge.sources import SortName, SpentBy
 from clauditor.model.agent import State
 from clauditor.model.events import Severity
 from clauditor.model.verdict import Level
+from clauditor.ui.views.presets import VIEWS
+from clauditor.ui.views.story import TABS
+from clauditor.ui.views.table import SORTS
 
 JSON: Final = "application/json"
 
@@ -37,7 +40,9 @@ class Parameter:
     def parse(self, value: str) -> int | str:
         """The value, or BadParameterError."""
         if self.minimum is not None:
-            number = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else -1
+            digits = value.removeprefix("-") if self.minimum < 0 else value
+            is_number = digits.isascii() and digits.isdecimal() and len(value) < 10
+            number = int(value) if is_number else self.minimum - 1
             if not self.minimum <= number <= self.maximum:
                 raise BadParameterError(
                     f"{self.name} must be a whole number from {self.minimum} to {self.maximum}."
@@ -133,6 +138,16 @@ MUTE: Final = Endpoint(
     text="With `muted` true a live session asks for no attention until its signals clear, an hour at most.",
     method="POST",
 )
+PURGE: Final = Endpoint(
+    path="/api/v1/purge",
+    text="Makes what is recorded of a `session`, a `project`, the time before `older_than_days` or `all` be gone for good.",
+    method="POST",
+)
+RESTORE: Final = Endpoint(
+    path="/api/v1/restore",
+    text="Puts the copy that `clauditor restore` prepared in the place of the history. The body is an empty object.",
+    method="POST",
+)
 HOOKS: Final = Endpoint(
     path="/api/v1/hooks/claude-code",
     text="Takes the input of a Claude Code hook, or of its status line.",
@@ -148,7 +163,8 @@ STATUS_LINE: Final = Endpoint(
     is_raw=True,
 )
 SUMMARY: Final = Endpoint(
-    path="/api/v1/summary", text="Today and the last seven days (local), live sessions, and account limits."
+    path="/api/v1/summary",
+    text="Today, the last seven days (local) and the last hour, live sessions, account limits.",
 )
 SIGNALS: Final = Endpoint(
     path="/api/v1/signals",
@@ -182,72 +198,71 @@ STREAM: Final = Endpoint(
 )
 OPENAPI: Final = Endpoint(path="/api/v1/openapi.json", text="This description.")
 
-ENDPOINTS: Final = (
-    *(HEALTH, METRICS, SESSIONS, SESSION, TURNS, POSTMORTEM, SUMMARY, SIGNALS, SPEND, GAPS, STREAM, OPENAPI),
-    *(MUTE, HOOKS, STATUS_LINE),
+_ZONE: Final = Parameter(
+    name="zone", text="Minutes the reader's clock is ahead of UTC.", minimum=-1080, maximum=1080, default=0
+)
+PAGE_STREAM: Final = Endpoint(
+    path="/api/v1/page/stream",
+    text="Server-sent events for the web page: the live table in words; the first one is whole.",
+    parameters=(
+        Parameter(name="view", text="Which columns.", default="attention", choices=VIEWS),
+        Parameter(name="sort", text="In which order; as the view has it if not given.", choices=SORTS),
+        Parameter(name="find", text="Only what matches, as `/` in `clauditor top` does."),
+        Parameter(
+            name="unfold", text="1: idle, ended and scripted ones too.", minimum=0, maximum=1, default=0
+        ),
+        _ZONE,
+    ),
+    media_type="text/event-stream",
+)
+PAGE_SESSION: Final = Endpoint(
+    path="/api/v1/page/sessions/{id}",
+    text="One session in words, for the web page.",
+    parameters=(
+        Parameter(name="tab", text="What of it.", default=TABS[0], choices=TABS),
+        _ZONE,
+    ),
+)
+PAGE_POSTMORTEM: Final = Endpoint(
+    path="/api/v1/page/sessions/{id}/postmortem",
+    text="Its post-mortem in words, for the web page.",
+    parameters=(_ZONE,),
+)
+PAGE_MUTE: Final = Endpoint(
+    path="/api/v1/page/sessions/{id}/mute",
+    text="The same as without `page/`, for the web page.",
+    method="POST",
+)
+PAGE_SESSIONS: Final = Endpoint(
+    path="/api/v1/page/sessions",
+    text="The history in words, for the web page; the newest activity first.",
+    parameters=(
+        _LIMIT,
+        _DAYS,
+        Parameter(name="search", text="Found in label, project, branch or model, or the id begins with it."),
+        _ZONE,
+    ),
+)
+PAGE_LIMITS: Final = Endpoint(
+    path="/api/v1/page/limits",
+    text="Limits with where their pace leads, and the last days' cost, in words, for the web page.",
+    parameters=(_ZONE,),
+)
+PAGE_CODE: Final = Endpoint(
+    path="/api/v1/page/code",
+    text="Answers a `code` that lets one web page in, once, within a minute. The body is an empty object.",
+    method="POST",
+)
+PAGE_KEY: Final = Endpoint(
+    path="/api/v1/page/key",
+    text="Takes a `code` and answers the `key` that opens what lies below /api/v1/page/.",
+    method="POST",
+    is_open=True,
+    max_body_bytes=1 << 10,
 )
 
-_BODY_ERRORS: Final[Mapping[str, str]] = {
-    "408": "The body did not arrive in time.",
-    "413": "The body is too large.",
-    "415": "The body is not application/json.",
-}
-_ERRORS: Final[Mapping[str, str]] = {
-    "400": "A parameter cannot be used.",
-    "401": "The token is missing or wrong.",
-    "403": "The request comes from another web page.",
-    "404": "There is no such session.",
-    "421": "The Host header names somebody else.",
-    "503": "The history cannot be read now, or too many readers.",
-}
-
-
-def description(version: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of ENDPOINTS."""
-    paths: dict[str, dict[str, Any]] = {}
-    for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Clauditor", "version": version},
-        "security": [{"token": []}],
-        "paths": paths,
-        "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "required": ["error"],
-                    "properties": {
-                        "error": {
-                            "type": "object",
-                            "required": ["code", "message"],
-                            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
-                        }
-                    },
-                }
-            },
-        },
-    }
-
-
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    query = [
-        {"name": parameter.name, "in": "query", "description": parameter.text, "schema": parameter.schema()}
-        for parameter in endpoint.parameters
-    ]
-    session_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 4}}
-    error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
-    is_post = endpoint.method == "POST"
-    errors = {**_ERRORS, **_BODY_ERRORS} if is_post else _ERRORS
-    operation: dict[str, Any] = {
-        "summary": endpoint.text,
-        "parameters": [session_id, *query] if "{id}" in endpoint.path else query,
-        "responses": {
-            "200": {"description": "As the summary says.", "content": {endpoint.media_type: {}}},
-            **{status: {"description": text, "content": error} for status, text in sorted(errors.items())},
-        },
-    }
-    if is_post:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
-    return operation | {"security": []} if endpoint.is_open else operation
+ENDPOINTS: Final = (
+    *(HEALTH, METRICS, SESSIONS, SESSION, TURNS, POSTMORTEM, SUMMARY, SIGNALS, SPEND, GAPS, STREAM, OPENAPI),
+    *(MUTE, HOOKS, STATUS_LINE, PURGE, RESTORE),
+    *(PAGE_STREAM, PAGE_SESSIONS, PAGE_SESSION, PAGE_POSTMORTEM, PAGE_LIMITS, PAGE_MUTE, PAGE_CODE, PAGE_KEY),
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from clauditor.edge.feed import LiveSessions
@@ -20,6 +22,7 @@ class Live(LiveSessions, Protocol):
 
     def limits(self) -> Mapping[str, Mapping[str, WindowRecord]]: ...
     def mute(self, session_id: str, now: float, *, is_muted: bool) -> bool: ...
+    def forget(self, session_ids: Iterable[str]) -> None: ...
 
 
 class Past(Protocol):
@@ -68,7 +71,17 @@ class PastSignals(Protocol):
 
 class PastSpending(Protocol):
     def since(self, first_day: str) -> dict[str, Any]: ...
+    def ended_since(self, since: float) -> dict[str, Any]: ...
     def table(self, by: SpentBy, first_day: str) -> dict[str, Any]: ...
+
+
+class Purged(Protocol):
+    """How many kept sessions went, and whether no reader kept the log from being emptied."""
+
+    @property
+    def sessions(self) -> int: ...
+    @property
+    def is_whole(self) -> bool: ...
 
 
 class Kept(Protocol):
@@ -84,6 +97,13 @@ class Kept(Protocol):
     def signals(self) -> PastSignals: ...
     @property
     def spending(self) -> PastSpending: ...
+    def purge(
+        self, *, session_ids: frozenset[str], project: str | None, before: float | None, everything: bool
+    ) -> Future[Any]:
+        """The future holds a `Purged`."""
+        ...
+
+    def restore(self) -> Future[Path | None]: ...
 
 
 class Scrape(Protocol):

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from clauditor.edge import endpoints, routes
+from clauditor.edge import openapi, routes
 from clauditor.edge.auth import Guard
 from clauditor.edge.endpoints import BadParameterError, Endpoint
 from clauditor.edge.problems import bad_parameter, http_problem
@@ -122,8 +122,8 @@ async def test_a_post_takes_no_query_and_other_methods_are_refused(client: httpx
 
 
 def test_the_description_tells_both_methods_of_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "ENDPOINTS", (READ, TAKE))
-    path = endpoints.description("1")["paths"]["/take"]
+    monkeypatch.setattr(openapi, "ENDPOINTS", (READ, TAKE))
+    path = openapi.description("1")["paths"]["/take"]
     assert set(path) == {"get", "post"}
     assert path["post"]["requestBody"]["content"] == {"application/json": {"schema": {"type": "object"}}}
     assert {"413", "415"} <= set(path["post"]["responses"])

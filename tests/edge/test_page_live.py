@@ -1,0 +1,115 @@
+"""The live table's stream: whole first, then what changed, rows made once, nothing at rest, bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from clauditor.edge import page_live
+from clauditor.edge.feed import FeedFullError
+from clauditor.edge.page_live import LivePage
+from clauditor.ui.views.find import parse_query
+from clauditor.ui.views.web import Choices
+from ui import afternoon
+
+PLAIN = Choices(view="attention", sort="attention", query=parse_query(""), unfold=True)
+
+
+class Hub:
+    """Canned sessions; counts what it is asked."""
+
+    def __init__(self, number: int) -> None:
+        self.shots = {shot["session_id"]: shot for shot in afternoon.many(number)}
+        self.asked = 0
+
+    @property
+    def sessions(self) -> Any:
+        return self.shots
+
+    def snapshot(self, session_id: str, now: float) -> dict[str, Any] | None:
+        self.asked += 1
+        return self.shots.get(session_id)
+
+    def totals(self, now: float) -> dict[str, Any]:
+        return {"incident": None}
+
+
+def live(hub: Hub) -> LivePage:
+    return LivePage(hub, now=lambda: afternoon.NOW, spent=lambda: {"today": {"cost_usd": 1.0}})
+
+
+async def told(frames: AsyncIterator[bytes], wanted: str) -> dict[str, Any]:
+    """The next frame that tells this."""
+    async for frame in frames:
+        name, data = frame.decode().rstrip("\n").split("\n")
+        assert name == "event: page"
+        body: dict[str, Any] = json.loads(data.removeprefix("data: "))
+        if wanted in body:
+            return body
+    raise AssertionError("the stream ended")
+
+
+async def test_the_first_frame_is_whole_and_the_next_tells_what_changed() -> None:
+    hub = Hub(30)
+    page = live(hub)
+    frames = page.stream(PLAIN, 0)
+    first = await told(frames, "rows")
+    assert len(first["rows"]) == len(hub.shots)
+    assert {"columns", "header", "order"} <= set(first)
+    key = next(iter(hub.shots))
+    hub.shots[key] = hub.shots[key] | {"label": "another label"}
+    page.changed([key])
+    second = await told(frames, "rows")
+    assert [row["id"] for row in second["rows"]] == [key]
+    assert "order" not in second
+    del hub.shots[key]
+    page.changed([key])
+    assert (await told(frames, "removed"))["removed"] == [key]
+
+
+async def test_a_second_page_that_looks_at_the_same_asks_the_hub_nothing() -> None:
+    hub = Hub(20)
+    page = live(hub)
+    one, two = page.stream(PLAIN, 0), page.stream(PLAIN, 0)
+    await told(one, "rows")
+    asked = hub.asked
+    assert len((await told(two, "rows"))["rows"]) == len(hub.shots)
+    assert hub.asked == asked
+
+
+async def test_without_a_page_nothing_is_kept_and_nothing_is_made() -> None:
+    hub = Hub(5)
+    page = live(hub)
+    page.changed(hub.shots)
+    assert hub.asked == 0
+    frames = page.stream(PLAIN, 0)
+    await told(frames, "rows")
+    await frames.aclose()  # type: ignore[attr-defined]  # a generator
+    assert page.pages == 0
+    assert page.views == {}
+
+
+async def test_sums_come_with_a_later_frame_and_hold_nothing_up() -> None:
+    frames = live(Hub(3)).stream(PLAIN, 0)
+    first = await told(frames, "header")
+    assert first["header"]["today"] == ""
+    assert (await told(frames, "header"))["header"]["today"] == "today ~$1.00"
+
+
+async def test_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_live, "MAX_PAGES", 1)
+    page = live(Hub(1))
+    await told(page.stream(PLAIN, 0), "rows")
+    with pytest.raises(FeedFullError):
+        page.stream(PLAIN, 0)
+
+
+async def test_closing_ends_every_stream() -> None:
+    page = live(Hub(1))
+    frames = page.stream(PLAIN, 0)
+    await told(frames, "rows")
+    page.close()
+    assert [frame async for frame in frames if b'"rows"' in frame] == []
