@@ -1,7 +1,7 @@
 # Everything a person or CI runs here. `make help` lists it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fuzz faults bench format proto lock envoy-config pictures install link clean uninstall
+.PHONY: help up down test check fuzz faults bench format proto lock envoy-config dashboards pictures page-pictures install link clean uninstall
 
 # The newest Python from 3.11 on; override with PYTHON=...
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -12,7 +12,7 @@ LINK_DIR ?= $(HOME)/.local/bin
 # Said last, below what `clauditor up` prints, or nobody sees it.
 path_hint = case ":$$PATH:" in *":$(LINK_DIR):"*) ;; *) echo; \
 	echo "$(LINK_DIR) is not on your PATH, so the shell does not find clauditor yet; put it there:"; \
-	echo "  export PATH=\"$(LINK_DIR):\$$PATH\"";; esac
+	echo "  export PATH=\"$(LINK_DIR):\$$PATH\""; echo "or run it from here: $(BIN)/clauditor top";; esac
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help:  ## this list
@@ -54,8 +54,14 @@ proto: $(VENV)/.dev  ## compile proto/ into clauditor/pb/
 envoy-config: $(VENV)/.dev  ## write envoy/envoy.yaml from the code
 	$(BIN)/python -m clauditor.proxy.bootstrap > envoy/envoy.yaml.new && mv envoy/envoy.yaml.new envoy/envoy.yaml
 
+dashboards: $(VENV)/.dev  ## write grafana/dashboards from the code in grafana/boards
+	$(BIN)/python -m grafana.boards
+
 pictures: $(VENV)/.dev  ## draw docs/top.svg and docs/img from some minutes of demo
 	$(BIN)/python -m clauditor.demo.picture docs
+
+page-pictures: $(VENV)/.dev  ## draw the pictures of the web page in docs/img (needs Chromium)
+	PYTHONPATH=tests $(BIN)/python -m page.pictures docs/img
 
 lock:  ## refresh the lock files in requirements/ (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

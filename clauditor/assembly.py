@@ -117,7 +117,9 @@ async def run(
     readings.of_edge(metrics, extproc, inbox, inspector)
     readings.of_envoy(metrics, access_log, joining, EnvoyStats(Admin(rundir.admin_socket).figures))
     readings.of_sessions(metrics, hub, hooks, clock.now)
+    readings.of_limits(metrics, hub.accounts, clock.now)
     readings.of_sinks(metrics, store, feed, alerts)
+    readings.of_process(metrics, clock.now())
     app = build_app(
         hub=hub,
         store=store,
@@ -130,6 +132,7 @@ async def run(
         allowed_hosts=settings.allowed_hosts,
         now=clock.now,
         version=__version__,
+        forget_log=access_log.forget,
     )
     api = _ApiServer(
         uvicorn.Config(
@@ -142,9 +145,7 @@ async def run(
         ),
         clock.now(),
     )
-    started_at = clock.now()
-    hub.accounts.take_up(store.load_limit_samples(started_at))
-    hub.restore(store.load_open_sessions(started_at), started_at)
+    _take_up(hub, store, clock.now())
 
     def tick() -> None:
         if (seconds := clock.check()) is not None:
@@ -184,6 +185,12 @@ async def run(
     await inspector.finish()
     warming_up.cancel()
     store.close()
+
+
+def _take_up(hub: Hub, store: Store, at: float) -> None:
+    """Go on where the sidecar before this one left off."""
+    hub.accounts.take_up(store.load_limit_samples(at))
+    hub.restore(store.load_open_sessions(at), at)
 
 
 def _stop_asked() -> asyncio.Event:

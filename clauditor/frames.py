@@ -37,7 +37,7 @@ class Frames:
             del self._waiting[: end + 2]
             searched = 0
             fields = dict(line.split(b": ", 1) for line in frame.split(b"\n") if b": " in line)
-            data = json_object(fields.get(b"data", b""))
+            data = _frame_object(fields.get(b"data", b""))
             if data is None:
                 raise ClauditorError("The live stream makes no sense; is this Clauditor of the same version?")
             id_ = fields.get(b"id")
@@ -45,6 +45,17 @@ class Frames:
             yield StreamEvent(name, None if id_ is None else id_.decode("ascii", "replace"), data)
         if len(self._waiting) > MAX_FRAME_BYTES:
             raise ClauditorError("The live stream sends more than fits; see the sidecar's log.")
+
+
+def _frame_object(body: bytes) -> dict[str, Any] | None:
+    """As `json_object`, in less than half the time: a screen of many sessions reads megabytes a second."""
+    import msgspec  # noqa: PLC0415 - takes a while to load, and most commands read no stream
+
+    try:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # it refuses lone surrogates, which foreign names may hold
+        return json_object(body)
+    return value if isinstance(value, dict) else None
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:

@@ -55,12 +55,16 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "More": {
         "env": ("clauditor.cli.run:env", "Print the variables that send a client through the proxy."),
         "watch": ("clauditor.cli.watch:watch", "What happens, as lines; with --tmux one pane a session."),
+        "web": ("clauditor.cli.web:web", "Open the live page in your browser."),
         "service": ("clauditor.cli.service:service", "Let systemd start it, and start it again."),
         "postmortem": (
             "clauditor.cli.report:postmortem",
             "What went wrong in a session, what it wasted, how to go on.",
         ),
         "statusline": ("clauditor.cli.statusline:statusline", "What Claude Code's status line runs."),
+        "export": ("clauditor.cli.export:export", "What was recorded, as JSON Lines, CSV or a SQLite copy."),
+        "restore": ("clauditor.cli.restore:restore", "Put such a copy back in place."),
+        "purge": ("clauditor.cli.purge:purge", "Make what was recorded be gone for good."),
         "alert-test": ("clauditor.cli.alerts:alert_test", "Ring once, each way you have set up."),
         "completion": (
             "clauditor.cli.completion:completion",
@@ -73,6 +77,8 @@ HIDDEN: Final = {
     "hook": ("clauditor.cli.hook:hook", "What Claude Code's hooks run."),
 }
 COMMANDS: Final = {name: entry for group in (*GROUPS.values(), HIDDEN) for name, entry in group.items()}
+
+_EVERYWHERE: Final = frozenset({"token_file", "data_dir", "config"})  # options that stand last in every help
 
 
 class Commands(click.Group):
@@ -88,7 +94,21 @@ class Commands(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - what the table above promises
         _add_examples(command, cmd_name)
+        command.params.sort(key=lambda parameter: parameter.name in _EVERYWHERE)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            raise click.UsageError(
+                f"No such command {args[0]!r}{f' ({near[0]}?)' if near else ''}", ctx
+            ) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == ["help"]:
@@ -149,7 +169,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)  # 128 + SIGINT
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "clauditor"
-        click.echo(f"clauditor: {error.format_message().rstrip('.')}. See {where} --help.", err=True)
+        said = (
+            error.format_message().rstrip(".").replace(". (", " (")
+        )  # click puts what was meant into brackets
+        click.echo(f"clauditor: {said}. See {where} --help.", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

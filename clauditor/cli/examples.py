@@ -73,6 +73,10 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("clauditor watch --signals-only", "only what needs you, and when it is over"),
         ("clauditor watch --tmux", "one tmux pane a session"),
     ),
+    "web": (
+        ("clauditor web", "the live table, history and limits in your browser"),
+        ("clauditor web --print", "only print the address (good once, for a minute)"),
+    ),
     "service": (("clauditor service install --dry-run", "see the unit that would be written"),),
     "service install": (
         ("clauditor service install --dry-run", "see the unit that would be written"),
@@ -82,6 +86,18 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "postmortem": (
         ("clauditor postmortem last", "the session of the newest activity"),
         ("clauditor postmortem f45b --markdown -o report.md", "to keep or to share"),
+    ),
+    "export": (
+        ("clauditor export calls.csv --csv --days 30", "the month's calls, for a spreadsheet"),
+        ("clauditor export --project webshop | jq .", "every row of a project, a JSON object a line"),
+        ("clauditor export backup.db --sqlite", "a copy of everything, to put back with clauditor restore"),
+    ),
+    "restore": (("clauditor restore backup.db", "says what it replaces, and asks"),),
+    "purge": (
+        ("clauditor purge --session f45b", "one session; says what goes, and asks"),
+        ("clauditor purge --project webshop", "everything of one project, its sums included"),
+        ("clauditor purge --older-than 30 --yes", "all but the last thirty days, without asking"),
+        ("clauditor purge --all", "the whole history, and files that were set aside"),
     ),
     "statusline": (
         ("clauditor statusline", "as install writes it into Claude Code's settings"),

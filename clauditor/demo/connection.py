@@ -11,6 +11,7 @@ import math
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import h11
@@ -187,10 +188,13 @@ class Connection:
         encode = encoder(delivery.encoding)
         body = encode.feed(part.data) + encode.finish()
         await self._head(delivery, [("Content-Length", str(len(body)))])
+        reply = delivery.reply
+        if reply.end != "complete" and reply.cut_after_bytes is None:
+            reply = replace(reply, cut_after_bytes=len(body) - 1)  # with its last byte it would be over
         if delivery.request.method != "HEAD":
-            await self._body(body, part, delivery.reply, sent, digest)
-        if delivery.reply.end != "complete":
-            await self._end(delivery.reply)
+            await self._body(body, part, reply, sent, digest)
+        if reply.end != "complete":
+            await self._end(reply)
         await self._send(h11.EndOfMessage())
 
     async def _head(self, delivery: Delivery, framing: list[tuple[str, str]]) -> None:

@@ -24,6 +24,7 @@ SMALL = {
     "live": ("--streams", "2", "--seconds", "2"),
     "load": ("--rate", "40", "--seconds", "1", "--burst", "20"),
     "turns": ("30",),
+    "scrape": ("--rounds", "3", "--scrapes", "4", "--settle", "0.1"),
 }
 """How the benches that write docs/performance.md are run small."""
 

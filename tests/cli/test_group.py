@@ -211,3 +211,11 @@ def test_failures_have_a_code_and_no_traceback(
     said = capsys.readouterr().err
     assert said.strip().startswith(words.strip())
     assert "Traceback" not in said
+
+
+def test_a_mistyped_command_names_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, said in (("sesions", "'sesions' (sessions?)"), ("xyzzy", "'xyzzy'")):
+        with pytest.raises(SystemExit) as ended:
+            main([typed])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"clauditor: No such command {said}. See clauditor --help.\n"

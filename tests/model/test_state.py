@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clauditor.model import packing
 from clauditor.model.events import UNOBSERVED, HookSeen, SessionEnded, SignalRaised
 from clauditor.model.snapshot import session_snapshot
 from clauditor.model.state import DERIVED_APPROVAL_SECONDS, session_state, turning_points
@@ -180,3 +181,21 @@ def test_what_hooks_tell_neither_wakes_a_session_nor_keeps_it_awake() -> None:
     hook(story, "StatusLine", seconds=500)
     assert story.session.last_activity_at == quiet_since
     assert not story.session.told.has_hooks  # a status line alone does not say that hooks would
+
+
+def test_the_snapshot_says_whether_the_newest_call_got_its_answer() -> None:
+    story = Story()
+
+    def is_answered() -> bool | None:
+        kept = packing.unpack(packing.pack(story.session))  # as after a restart
+        told = {session_snapshot(session, story.now)["is_answered"] for session in (story.session, kept)}
+        assert len(told) == 1
+        return told.pop()  # type: ignore[no-any-return]
+
+    assert is_answered() is None
+    first = story.ask("same")
+    assert is_answered() is None
+    story.fail(first, kind="http", status=529)
+    assert is_answered() is False
+    story.finish(story.ask("same"))
+    assert is_answered() is True

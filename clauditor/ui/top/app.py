@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.widgets import Input
 
 from clauditor.errors import ClauditorError
@@ -44,7 +45,8 @@ class TopApp(App[None]):
 
     `sidecars` by the names of their hosts (one alone: the empty name); `columns` as a person chose them. With a `bell`
     it rings, with `terminals` it leads there, with a `memory` file it begins as it was left, and `look_around` fills
-    the empty screen. It ends by itself once `should_stop` says so.
+    the empty screen. It ends by itself once `should_stop` says so. `driver`: how to draw, where
+    Textual's own way will not do.
     """
 
     CSS_PATH = "top.tcss"
@@ -67,8 +69,9 @@ class TopApp(App[None]):
         memory: Path | None = None,
         look_around: Callable[[], Around] = Around,
         should_stop: Callable[[], bool] = lambda: False,
+        driver: type[Driver] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=driver)
         self.sources = Sources(sidecars)
         self.board = Board(None if memory is None else recall(memory))
         self._clock = clock

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from clauditor.ui.top.lines import LineArea
+from clauditor.ui.top.page import SCROLLING
 from clauditor.ui.views.footer import help_lines
 
 _MAX_CELLS: Final = 76
@@ -20,8 +21,7 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
+        *SCROLLING,
     ]
 
     def compose(self) -> ComposeResult:
@@ -47,3 +47,6 @@ class HelpScreen(ModalScreen[None]):
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#help", LineArea).scroll_relative(y=lines, animate=False)
+
+    def action_scroll_page(self, pages: int) -> None:
+        self.query_one("#help", LineArea).scroll_pages(pages)

@@ -62,5 +62,9 @@ class LineArea(ScrollView, inherit_bindings=False):
         strip = Strip([RichSegment(part.text, self._style(f"role--{part.role}") + selected) for part in line])
         return strip.adjust_cell_length(self.size.width, self._style("role--plain") + selected)
 
+    def scroll_pages(self, pages: int) -> None:
+        """By as many screens; the last line of one is the first of the next."""
+        self.scroll_relative(y=pages * max(1, self.size.height - 1), animate=False)
+
     def _style(self, component: str) -> Style:
         return self.get_component_rich_style(component)

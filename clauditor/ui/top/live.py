@@ -49,6 +49,7 @@ class LiveSessions:
     def __init__(self, host: str = "") -> None:
         self.host = host
         self.by_id: dict[str, SessionView] = {}
+        self._as_told: dict[str, Mapping[str, Any]] = {}
         self.spend = Spend()
         self.incident: Incident | None = None
         self.dropped = 0
@@ -70,26 +71,29 @@ class LiveSessions:
 
     def apply(self, message: Mapping[str, Any]) -> None:
         """One `snapshot` message: the sessions that changed, and those that left."""
-        before = self.by_id
+        before, told = self.by_id, self._as_told
         self.incident = incident_of(message.get("totals"))
         if message.get("full"):
-            self.by_id = {}
+            self.by_id, self._as_told = {}, {}
             self.is_complete = True
         sessions = message.get("sessions")
         for snapshot in sessions if isinstance(sessions, list) else ():
             if not isinstance(snapshot, Mapping):
                 continue
-            view = session_view(snapshot, self.host)
+            session_id = snapshot.get("session_id")
+            known = before.get(session_id) if isinstance(session_id, str) else None
+            last = None if known is None else (told[known.session_id], known)
+            view = session_view(snapshot, self.host, last)
             if view.session_id in self.by_id or len(self.by_id) < MAX_SESSIONS:
-                known = before.get(view.session_id)
                 if known is None or known.cost_usd != view.cost_usd:
                     self.spent.set()
-                self.by_id[view.session_id] = view
+                self.by_id[view.session_id], self._as_told[view.session_id] = view, snapshot
             else:
                 self.dropped += 1
         removed = message.get("removed")
         for session_id in removed if isinstance(removed, list) else ():
             self.by_id.pop(str(session_id), None)
+            self._as_told.pop(str(session_id), None)
 
     async def follow(self, sidecar: Sidecar, clock: Callable[[], float], changed: Callable[[], None]) -> None:
         """Read the stream until cancelled; when it breaks off or falls silent, open it again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,18 +12,23 @@ from textual.screen import Screen
 from clauditor.ui.top.lines import LineArea
 from clauditor.ui.views.segments import Line, Segment, line
 
+SCROLLING: Final[list[BindingType]] = [
+    Binding("j,down", "scroll(1)", show=False),
+    Binding("k,up", "scroll(-1)", show=False),
+    Binding("pagedown,space", "scroll_page(1)", show=False),
+    Binding("pageup", "scroll_page(-1)", show=False),
+    Binding("home", "scroll(-1000000)", show=False),
+    Binding("end", "scroll(1000000)", show=False),
+]
+"""Keys of everything that scrolls over the live screen."""
+
 
 class Page(Screen[None]):
     """Shows what `head_lines` and `body_lines` say for a width; `keys` stand in its last line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("pagedown,space", "scroll_page(1)", show=False),
-        Binding("pageup", "scroll_page(-1)", show=False),
-        Binding("home", "scroll(-1000000)", show=False),
-        Binding("end", "scroll(1000000)", show=False),
+        *SCROLLING,
     ]
     keys: ClassVar[tuple[tuple[str, str], ...]] = (("Esc", "back"), ("arrows, j k", "scroll"))
 
@@ -67,4 +72,4 @@ class Page(Screen[None]):
         self.query_one("#body", LineArea).scroll_relative(y=lines, animate=False)
 
     def action_scroll_page(self, pages: int) -> None:
-        self.action_scroll(pages * max(1, self.query_one("#body", LineArea).size.height - 1))
+        self.query_one("#body", LineArea).scroll_pages(pages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from clauditor.ui.sidecars import connect_all, first_answers, local_name
 from clauditor.ui.top.app import TopApp
 from clauditor.ui.top.bell import Bell
 from clauditor.ui.top.memory import FILE_NAME
+from clauditor.ui.top.output import driver_for
 from clauditor.ui.top.terminals import LocalTerminals
 from clauditor.ui.views.empty import Around
 
@@ -48,6 +50,7 @@ def run_top(
         memory=settings.data_dir / FILE_NAME,
         look_around=lambda: look_around(settings) if not urls else Around(),
         should_stop=should_stop,
+        driver=driver_for(sys.__stderr__),
     )
     before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
     try:

@@ -34,12 +34,14 @@ class SessionTable(LineArea):
         self._plan: Layout = ()
         self._scene: Scene | None = None
         self._selected = -1
+        self._rows: dict[int, Line] = {}
 
     def show_entries(
         self, entries: Sequence[Entry], plan: Layout, scene: Scene, selected: str | None
     ) -> None:
         """Show these instead; `selected` is the key of the selected session."""
         self._entries, self._plan, self._scene = entries, plan, scene
+        self._rows.clear()
         before, self._selected = self._selected, _index_of(entries, selected)
         self.lines_changed()
         if self._selected not in {before, -1}:
@@ -55,7 +57,9 @@ class SessionTable(LineArea):
         entry = self._entries[index]
         if not isinstance(entry, SessionView):
             return entry
-        return row(entry, self._plan, self._scene, selected=index == self._selected)
+        if index not in self._rows:
+            self._rows[index] = row(entry, self._plan, self._scene, selected=index == self._selected)
+        return self._rows[index]
 
     def is_selected(self, index: int) -> bool:
         return index == self._selected

@@ -48,7 +48,17 @@ def title(session: SessionView, scene: Scene, width: int) -> Line:
 
 def detail(session: SessionView, scene: Scene, width: int, *, turns: Sequence[TurnView] = ()) -> list[Line]:
     """The pane's lines without its title. `turns`: its newest calls, as far as they are known."""
-    texts = [
+    lines: list[Line] = []
+    for tag, text, role in facts(session, scene, turns=turns):
+        lines += tagged(tag, text, width, role)
+    return lines
+
+
+def facts(
+    session: SessionView, scene: Scene, *, turns: Sequence[TurnView] = ()
+) -> list[tuple[str, str, Role]]:
+    """What the pane tells: tag, text (empty: nothing to tell) and meaning. A text without a tag goes on with the last."""
+    return [
         ("MUTED", _muted(session, scene), "plain"),
         *_why(session, scene),
         *_also(session, scene),
@@ -60,10 +70,6 @@ def detail(session: SessionView, scene: Scene, width: int, *, turns: Sequence[Tu
         ("LAST", recent_words(session, turns, scene) or _last(session, scene), "plain"),
         ("USED", _used(session), "plain"),
     ]
-    lines: list[Line] = []
-    for tag, text, role in texts:
-        lines += tagged(tag, text, width, role)
-    return lines
 
 
 def _muted(session: SessionView, scene: Scene) -> str:
@@ -122,8 +128,10 @@ def _since_and_sure(since: float | None, evidence: str, scene: Scene) -> str:
 
 def _context(session: SessionView, scene: Scene) -> str:
     context = session.context
+    trend = units.sparkline(context.history, _TREND_CELLS)
     if context.tokens is None:
-        return ""
+        known = f"{_compacted(context, scene)}; its next call tells the size" if context.compactions else ""
+        return f"{trend} {known}".lstrip() if known else ""
     parts = [f"{units.tokens(context.tokens)} of {units.tokens(context.window)}"]
     if context.window is None:
         parts = [f"{units.tokens(context.tokens)}, window of this model unknown"]
@@ -133,7 +141,6 @@ def _context(session: SessionView, scene: Scene) -> str:
         parts.append(_distance(context.compact_at_tokens - context.tokens, context.turns_to_compact))
     if context.compactions:
         parts.append(_compacted(context, scene))
-    trend = units.sparkline(context.history, _TREND_CELLS)
     return f"{trend} {', '.join(parts)}".lstrip()
 
 

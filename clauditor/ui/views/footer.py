@@ -32,11 +32,16 @@ LEGEND: Final[tuple[tuple[str, str], ...]] = (
     ("approve", "waits for your ok; asks you: for your answer; your turn: for your next prompt"),
     ("approve?", "as it looks; without Clauditor's hooks nobody tells"),
     ("stuck", "no bytes arrive, or the same thing again and again"),
+    ("failed", "a scripted run that ended without an answer to its last call"),
     ("muted", "asks for nothing until its signals clear; m ends it"),
     ("not heard", "its sidecar is silent; nobody knows"),
     ("FOR", "how long it has been in this state"),
     ("CTX", "how full its context window is"),
     ("CACHE", "warm, time left, or cold: the next call writes it anew"),
+    ("LEFT", "calls until its client compacts the conversation, by the growth of the last ones"),
+    ("MISS  ANEW$", "caches rebuilt that nobody expected; what writing the prompt anew would cost"),
+    ("SHARE", "its part of what was used of the five-hour window"),
+    ("SIDE", "the client's own small calls: titles, suggestions and the like"),
     ("TOK/S", "tokens a second, as its last finished call wrote them"),
     ("5h  7d", "how full your plan's five-hour and seven-day windows are, and at this pace will be"),
     ("~$", "list price, for plans; $ alone: what the API bills"),
@@ -45,7 +50,8 @@ LEGEND: Final[tuple[tuple[str, str], ...]] = (
 )
 _WORD_CELLS: Final = 12
 # What goes where the line is too long; it is in the help, and the way out always stays.
-_LEAVING: Final = ("space", "y", "p", "g", "e", "v", "s", "m", "Enter", "n", "o", "?", "/")
+_FIRST_TO_LEAVE: Final = ("space", "y", "p", "g", "e", "s", "v", "m", "Enter")
+_LAST_TO_LEAVE: Final = ("n", "o", "?", "/")
 
 
 def footer(
@@ -78,7 +84,9 @@ def footer(
     ]
     if is_empty:
         keys = keys[-2:]
-    for leaving in _LEAVING:
+    # What is not as usual is said for longer: it is the answer to the key.
+    telling = [key for key, other in (("s", sort != VIEW_SORT[view]), ("v", view != "attention")) if other]
+    for leaving in (*(key for key in _FIRST_TO_LEAVE if key not in telling), *telling, *_LAST_TO_LEAVE):
         if line_width(line(" ", *_keys(keys))) <= width:
             break
         keys = [key for key in keys if key[0] != leaving]

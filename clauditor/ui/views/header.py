@@ -35,9 +35,10 @@ _RECENT_SECONDS: Final = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """What all sessions together cost (US dollars); `complete` is False where some of it is unknown."""
+    """What all sessions together cost (US dollars; `hour_usd` in the last 60 minutes); `complete` is False where some of it is unknown."""
 
     today_usd: float | None = None
+    hour_usd: float | None = None
     week_usd: float | None = None
     complete: bool = True
 
@@ -62,7 +63,7 @@ def header(
         *limit_lines(sessions, scene, width),
     ]
     if any(session.billing == "api" for session in sessions):
-        lines.append(_spend_line(spend))
+        lines.append(spend_line(spend))
     if sessions:
         lines.append(_health_line(sessions, spend, scene, width, has_incident=incident is not None))
     return [shown for shown in lines if shown]
@@ -86,7 +87,7 @@ def headline(
         return [spread((*name, Segment(notice, "act")), time, width)]
     if not sessions:
         return [spread(name, time, width)]
-    groups = _groups(sessions)
+    groups = kinds(sessions)
     live = f"{sum(number for number, _ in groups)} live"
     today: Line = EMPTY
     if spend.today_usd is not None and any(session.estimated for session in sessions):
@@ -125,7 +126,7 @@ def _counts(before: str, groups: Sequence[tuple[int, Segment]], width: int | Non
     return EMPTY
 
 
-def _groups(sessions: Sequence[SessionView]) -> list[tuple[int, Segment]]:
+def kinds(sessions: Sequence[SessionView]) -> list[tuple[int, Segment]]:
     """How many live sessions there are of each kind, kinds without any left out."""
     numbers = Counter(_group(s) for s in sessions if not is_resting(s) and not is_script(s))
     return [
@@ -149,11 +150,15 @@ def _group(session: SessionView) -> int:
             return 4 if session.state == "waiting" and session.waiting_for != "background" else 5
 
 
-def _spend_line(spend: Spend) -> Line:
+def spend_line(spend: Spend) -> Line:
     """What API accounts are billed."""
     parts = [
-        f"{span} {units.price(usd, estimated=False, complete=spend.complete)}"
-        for span, usd in (("today", spend.today_usd), ("week", spend.week_usd))
+        f"{before}{units.price(usd, estimated=False, complete=spend.complete)}{after}"
+        for before, usd, after in (
+            ("today ", spend.today_usd, ""),
+            ("", spend.hour_usd, "/h"),
+            ("week ", spend.week_usd, ""),
+        )
         if usd is not None
     ]
     return line(" ", ", ".join(parts)) if parts else EMPTY
@@ -162,6 +167,18 @@ def _spend_line(spend: Spend) -> Line:
 def _health_line(
     sessions: Sequence[SessionView], spend: Spend, scene: Scene, width: int, *, has_incident: bool
 ) -> Line:
+    health, speed = upstream_health(sessions, scene, has_incident=has_incident)
+    room = width - line_width(health) - 3
+    right = (*recorded(sessions, today_complete=spend.complete, room=room), Segment(" "))
+    both = joined((health, speed), ", ")
+    health = both if line_width(both) + line_width(right) + 1 < width else health
+    return spread((Segment(" "), *health), right, width)
+
+
+def upstream_health(
+    sessions: Sequence[SessionView], scene: Scene, *, has_incident: bool
+) -> tuple[Line, Line]:
+    """Whether Anthropic answers, and how fast; each empty where nothing is known."""
     live = [session for session in sessions if not is_resting(session)]
     recent = [
         session.ttft_seconds
@@ -173,22 +190,19 @@ def _health_line(
     calm = "Anthropic ok" if recent and not has_incident else ""
     words = f"{failing} of {len(live)} retrying" if failing else calm
     health = line(Segment(words, "watch" if failing else "dim"))
-    room = width - line_width(health) - 3
-    right = (*recorded(sessions, today_complete=spend.complete, room=room), Segment(" "))
-    if recent:
-        usual = [s.usual_ttft_seconds for s in live if s.usual_ttft_seconds is not None]
-        than = f" (usual {statistics.median(usual):.1f})" if usual else ""
-        speed = line(Segment(f"first token {statistics.median(recent):.1f} s{than}", "dim"))
-        both = joined((health, speed), ", ")
-        health = both if line_width(both) + line_width(right) + 1 < width else health
-    return spread((Segment(" "), *health), right, width)
+    if not recent:
+        return health, EMPTY
+    usual = [s.usual_ttft_seconds for s in live if s.usual_ttft_seconds is not None]
+    than = f" (usual {statistics.median(usual):.1f})" if usual else ""
+    return health, line(Segment(f"first token {statistics.median(recent):.1f} s{than}", "dim"))
 
 
 def spend_of(summary: Mapping[str, Any]) -> Spend:
     """Reads `/api/v1/summary`. Never raises on what it holds."""
-    today, week = map_of(summary.get("today")), map_of(summary.get("week"))
+    today, hour, week = (map_of(summary.get(span)) for span in ("today", "last_hour", "week"))
     return Spend(
         today_usd=float_of(today.get("cost_usd")),
+        hour_usd=float_of(hour.get("cost_usd")),
         week_usd=float_of(week.get("cost_usd")),
         complete=today.get("cost_complete") is not False,
     )

@@ -20,48 +20,59 @@ _MOST_CELLS: Final = 24
 
 def limit_lines(sessions: Sequence[SessionView], scene: Scene, width: int) -> list[Line]:
     """Gauges of the plan's windows, the fullest account first."""
+    accounts = plan_windows(sessions)
+    several = len(accounts) > 1
+    return [
+        _gauges(account if several else "", windows[:_SHOWN_WINDOWS], scene, width)
+        for account, windows in accounts[:_SHOWN_ACCOUNTS]
+    ]
+
+
+def plan_windows(sessions: Sequence[SessionView]) -> list[tuple[str, list[Window]]]:
+    """The windows of each plan's account as last told of, the fullest account first."""
     newest: dict[str, SessionView] = {}
     for session in sorted(sessions, key=lambda s: s.last_activity_at or 0.0):
         if session.billing == "plan" and session.limits:
             newest[session.account or ""] = session
-    accounts = sorted(newest.items(), key=lambda item: -_fullest(item[1].limits))[:_SHOWN_ACCOUNTS]
-    several = len(newest) > 1
-    return [
-        _gauges(account if several else "", session.limits, scene, width) for account, session in accounts
-    ]
+    accounts = sorted(newest.items(), key=lambda item: -_fullest(item[1].limits))
+    return [(account, _in_order(session.limits)) for account, session in accounts]
 
 
 def _fullest(limits: Sequence[Window]) -> float:
     return max((window.used_ratio or 0.0 for window in limits), default=0.0)
 
 
-def _gauges(account: str, limits: Sequence[Window], scene: Scene, width: int) -> Line:
-    known = [window for window in limits if window.used_ratio is not None]
-    # The two windows everybody has come first; of others (one model's week) the fullest.
-    known.sort(
+def _in_order(limits: Sequence[Window]) -> list[Window]:
+    """Those whose use is known: the two that everybody has, then the others (one model's week), the fullest first."""
+    return sorted(
+        (window for window in limits if window.used_ratio is not None),
         key=lambda window: (
             list(_NAMES).index(window.name) if window.name in _NAMES else len(_NAMES),
             -(window.used_ratio or 0),
-        )
+        ),
     )
-    shown = known[:_SHOWN_WINDOWS]
+
+
+def window_name(window: Window) -> str:
+    """`5h`, `7d`, or its own name in words."""
+    return _NAMES.get(window.name, window.name.replace("_", " "))
+
+
+def _gauges(account: str, shown: Sequence[Window], scene: Scene, width: int) -> Line:
     if not shown:
         return EMPTY
     before = line(Segment(f" {account[:12]} " if account else " ", "dim"))
-    texts = [
-        (Segment(f"{_NAMES.get(window.name, window.name.replace('_', ' '))} ", "dim"), _words(window, scene))
-        for window in shown
-    ]
+    texts = [(Segment(f"{window_name(window)} ", "dim"), window_words(window, scene)) for window in shown]
     taken = line_width(before) + sum(line_width(line(*text)) + 1 for text in texts) + 3 * (len(shown) - 1)
     cells = max(_LEAST_CELLS, min(_MOST_CELLS, (width - 1 - taken) // len(shown)))
     gauges: list[Line] = []
     for window, (name, text) in zip(shown, texts, strict=True):
         full, rest = units.bar(window.used_ratio or 0.0, cells)
-        gauges.append(line(name, Segment(full, _role(window)), Segment(rest, "rule"), f" {text}"))
+        gauges.append(line(name, Segment(full, window_role(window)), Segment(rest, "rule"), f" {text}"))
     return line(*before, *joined(gauges, "   "))
 
 
-def _words(window: Window, scene: Scene) -> str:
+def window_words(window: Window, scene: Scene) -> str:
     """`57%, ~88% at 15:10`, `91%, full ~14:50, back 15:10`, or without a pace `57%, resets 15:10`."""
     used, resets_at = units.percent(window.used_ratio), window.resets_at
     if resets_at is None:
@@ -77,7 +88,8 @@ def _words(window: Window, scene: Scene) -> str:
     return f"{used}, {units.about(window.projected_ratio)} {at}{reset}"
 
 
-def _role(window: Window) -> Role:
+def window_role(window: Window) -> Role:
+    """How pressing it is; its words say the same."""
     if (window.used_ratio or 0.0) >= _FULL:
         return "act"
     return "good" if window.full_at is None else "watch"

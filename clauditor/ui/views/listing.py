@@ -12,7 +12,7 @@ from clauditor.ui.views.presets import MONEY
 from clauditor.ui.views.segments import Line
 from clauditor.ui.views.session import SessionView
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     Column(title="ID", width=8, cell=text_cell(lambda s, _: s.shown_id[:8])),
     Column(
         title="LAST",
@@ -46,5 +46,5 @@ _COLUMNS: Final = (
 
 def session_list(sessions: Sequence[SessionView], scene: Scene, width: int) -> list[Line]:
     """The sessions in the order they came, under their titles."""
-    plan = arrange(_COLUMNS, width)
+    plan = arrange(COLUMNS, width)
     return [titles(plan, scene), *(row(session, plan, scene) for session in sessions)]

@@ -116,6 +116,8 @@ def _agent(agent: Mapping[str, Any], reading: Reading) -> Row:
 def limits_table(reading: Reading) -> Table:
     rows = []
     for window in reading.rows("limits"):
+        if float_of(window.get("used_ratio")) is None:
+            continue  # named by the vendor, and nothing told
         name, share = text_of(window.get("name")) or UNNAMED, float_of(window.get("session_share"))
         projected = float_of(window.get("projected_ratio"))
         rows.append(
@@ -123,8 +125,8 @@ def limits_table(reading: Reading) -> Table:
                 cells=(
                     _WINDOWS.get(name, name.replace("_", " ")),
                     units.percent(float_of(window.get("used_ratio"))),
-                    units.UNKNOWN if projected is None else f"~{units.percent(projected)}",
-                    units.UNKNOWN if share is None else f"~{units.percent(share)}",
+                    units.about(projected),
+                    units.about(share),
                     units.moment(float_of(window.get("resets_at")), reading.until, reading.zone),
                 )
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -36,10 +36,17 @@ def recent_words(session: SessionView, turns: Sequence[TurnView], scene: Scene) 
             parts.append((at, "answers"))
     shown = parts[-_SHOWN_PARTS:]
     texts = [
-        f"{at}{KEEP}{', '.join(doing for _, doing in same)}"
+        f"{at}{KEEP}{', '.join(_counted(doing for _, doing in same))}"
         for at, same in groupby(shown, key=lambda part: part[0])
     ]
     return ", ".join(texts)
+
+
+def _counted(doings: Iterable[str]) -> Iterator[str]:
+    """The same several times in a row only once: `answers x2`."""
+    for doing, again in groupby(doings):
+        number = len(list(again))
+        yield f"{doing}{KEEP}x{number}" if number > 1 else doing
 
 
 def _tools(tools: Sequence[ToolView], session: SessionView) -> list[str]:

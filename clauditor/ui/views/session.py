@@ -155,7 +155,7 @@ class SessionView:
     """One session. Strings are ready to show, except `session_id`: that one is as it came.
 
     `host` names the sidecar that told of it where a screen asks several, else it is empty; `pane` (tmux) and `tty` are
-    where its client runs.
+    where its client runs; `is_answered` is None while a call is under way.
     """
 
     session_id: str
@@ -190,6 +190,7 @@ class SessionView:
     ttft_seconds: float | None
     usual_ttft_seconds: float | None
     stop_reason: str | None
+    is_answered: bool | None
     cost_usd: float | None
     cost_complete: bool
     account: str | None

@@ -5,8 +5,8 @@ Source: the session snapshot of the HTTP API (schema version 1). Everything behi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from clauditor import names
 from clauditor.ui.views.fields import (
@@ -36,9 +36,23 @@ from clauditor.ui.views.session import (
     Window,
 )
 
+T = TypeVar("T")
+Read = tuple[Mapping[str, Any], SessionView]
+"""A snapshot, and what was made of it."""
 
-def session_view(snapshot: Mapping[str, Any], host: str = "") -> SessionView:
-    """Reads one snapshot of the sidecar called `host`. Never raises on what a snapshot holds."""
+
+def session_view(snapshot: Mapping[str, Any], host: str = "", before: Read | None = None) -> SessionView:
+    """Reads one snapshot of the sidecar called `host`. Never raises on what a snapshot holds.
+
+    `before`: the last one of the same session; parts in which both are equal are not read again.
+    """
+
+    def part(name: str, known: Callable[[SessionView], T], read: Callable[[Any], T]) -> T:
+        value = snapshot.get(name)
+        if before is not None and before[0].get(name) == value:
+            return known(before[1])
+        return read(value)
+
     raw_id = snapshot.get("session_id")
     model = map_of(snapshot.get("model"))
     rate = map_of(snapshot.get("rate"))
@@ -57,7 +71,7 @@ def session_view(snapshot: Mapping[str, Any], host: str = "") -> SessionView:
         label=text_of(snapshot.get("label")),
         project=text_of(snapshot.get("project")),
         branch=text_of(snapshot.get("branch")),
-        verdict=_verdict(snapshot.get("verdict")),
+        verdict=part("verdict", lambda view: view.verdict, _verdict),
         attention=float_of(snapshot.get("attention")) or 0.0,
         muted_until=float_of(snapshot.get("muted_until")),
         state=text_of(snapshot.get("state")) or "unknown",
@@ -85,24 +99,29 @@ def session_view(snapshot: Mapping[str, Any], host: str = "") -> SessionView:
         ttft_seconds=float_of(rate.get("ttft_seconds")),
         usual_ttft_seconds=float_of(rate.get("usual_ttft_seconds")),
         stop_reason=text_of(snapshot.get("stop_reason")),
+        is_answered=_truth(snapshot.get("is_answered")),
         cost_usd=float_of(snapshot.get("cost_usd")),
         cost_complete=snapshot.get("cost_complete") is not False,
         account=text_of(snapshot.get("account")),
         billing=text_of(snapshot.get("billing")),
-        context=_context(map_of(snapshot.get("context"))),
-        cache=_cache(map_of(snapshot.get("cache"))),
+        context=part("context", lambda view: view.context, _context),
+        cache=part("cache", lambda view: view.cache, _cache),
         tool_calls=int_of(tools.get("calls")),
         tool_failures=int_of(tools.get("failures")) or 0,
         tools_running=tuple(_running(tool) for tool in list_of(tools.get("running"))),
-        tools_by_name=_tools(map_of(tools.get("by_name"))),
-        limits=_limits(map_of(snapshot.get("limits"))),
-        agents=tuple(_agent(agent) for agent in list_of(snapshot.get("agents"))),
-        signals=tuple(_signal(signal) for signal in list_of(snapshot.get("signals"))),
+        tools_by_name=part("tools", lambda view: view.tools_by_name, _tools),
+        limits=part("limits", lambda view: view.limits, _limits),
+        agents=part("agents", lambda view: view.agents, _agents),
+        signals=part("signals", lambda view: view.signals, _signals),
         pane=text_of(terminal.get("pane")),
         tty=text_of(terminal.get("tty")),
         unseen_exchanges=int_of(unobserved.get("exchanges")) or 0,
         unseen_bytes=int_of(unobserved.get("bytes")) or 0,
     )
+
+
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _verdict(value: Any) -> Verdict | None:
@@ -137,18 +156,22 @@ def _running(fields: Mapping[str, Any]) -> RunningTool:
     )
 
 
-def _context(fields: Mapping[str, Any]) -> Context:
+def _context(value: Any) -> Context:
+    fields = map_of(value)
     history = fields.get("history")
     ratios = [float_of(ratio) for ratio in history[-MAX_ITEMS:]] if isinstance(history, list) else []
+    newest = _compaction(map_of(fields.get("last_compaction")))
+    # Until the next call a snapshot tells what the conversation was before; what it is now nobody knows.
+    size = fields if newest is None or newest.tokens_after is not None else {}
     return Context(
-        tokens=int_of(fields.get("tokens")),
+        tokens=int_of(size.get("tokens")),
         window=int_of(fields.get("window")),
-        used_ratio=float_of(fields.get("used_ratio")),
+        used_ratio=float_of(size.get("used_ratio")),
         compact_at_tokens=int_of(fields.get("compact_at_tokens")),
         is_learned=fields.get("compact_at_learned") is True,
-        turns_to_compact=int_of(fields.get("turns_to_compact")),
+        turns_to_compact=int_of(size.get("turns_to_compact")),
         compactions=int_of(fields.get("compactions")) or 0,
-        last_compaction=_compaction(map_of(fields.get("last_compaction"))),
+        last_compaction=newest,
         history=tuple(ratio for ratio in ratios if ratio is not None),
     )
 
@@ -178,7 +201,8 @@ def _miss(fields: Mapping[str, Any]) -> Miss | None:
     )
 
 
-def _cache(fields: Mapping[str, Any]) -> Cache:
+def _cache(value: Any) -> Cache:
+    fields = map_of(value)
     return Cache(
         state=text_of(fields.get("state")),
         ttl_seconds=float_of(fields.get("ttl_seconds")),
@@ -198,8 +222,9 @@ def _cache(fields: Mapping[str, Any]) -> Cache:
     )
 
 
-def _tools(by_name: Mapping[str, Any]) -> tuple[ToolCount, ...]:
+def _tools(value: Any) -> tuple[ToolCount, ...]:
     """Tools by how often they were called, most called first."""
+    by_name = map_of(map_of(value).get("by_name"))
     counts = [
         ToolCount(
             name=tool_name(name) or "tool",
@@ -211,8 +236,8 @@ def _tools(by_name: Mapping[str, Any]) -> tuple[ToolCount, ...]:
     return tuple(sorted(counts, key=lambda tool: (-tool.calls, tool.name))[:MAX_ITEMS])
 
 
-def _limits(windows: Mapping[str, Any]) -> tuple[Window, ...]:
-    seen = [(text_of(name), map_of(fields)) for name, fields in list(windows.items())[:MAX_ITEMS]]
+def _limits(value: Any) -> tuple[Window, ...]:
+    seen = [(text_of(name), map_of(fields)) for name, fields in list(map_of(value).items())[:MAX_ITEMS]]
     return tuple(
         Window(
             name=name,
@@ -225,6 +250,10 @@ def _limits(windows: Mapping[str, Any]) -> tuple[Window, ...]:
         for name, fields in seen
         if name is not None and fields
     )
+
+
+def _agents(value: Any) -> tuple[Agent, ...]:
+    return tuple(_agent(agent) for agent in list_of(value))
 
 
 def _agent(fields: Mapping[str, Any]) -> Agent:
@@ -240,6 +269,10 @@ def _agent(fields: Mapping[str, Any]) -> Agent:
         cost_usd=float_of(fields.get("cost_usd")),
         cost_complete=fields.get("cost_complete") is not False,
     )
+
+
+def _signals(value: Any) -> tuple[Signal, ...]:
+    return tuple(_signal(signal) for signal in list_of(value))
 
 
 def _signal(fields: Mapping[str, Any]) -> Signal:

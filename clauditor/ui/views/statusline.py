@@ -109,8 +109,11 @@ def _news(session: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _healthy(session: Mapping[str, Any], scene: Scene) -> _Said:
     parts: list[tuple[Kind, str]] = []
-    used = number_of(map_of(session.get("context")).get("used_ratio"))
-    if used is not None:
+    context = map_of(session.get("context"))
+    used, newest = number_of(context.get("used_ratio")), map_of(context.get("last_compaction"))
+    if newest and newest.get("tokens_after") is None:
+        parts.append(("context", "just compacted"))  # the next call tells the size
+    elif used is not None:
         parts.append(("context", f"ctx {units.percent(used)}"))
     expires_at = number_of(map_of(session.get("cache")).get("expires_at"))
     if expires_at is not None:

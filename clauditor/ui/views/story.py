@@ -80,9 +80,18 @@ def session_lines(session: SessionView, calls: Calls | None, scene: Scene, width
 
 def _overview(session: SessionView, calls: Calls | None, scene: Scene, width: int) -> list[Line]:
     lines = detail(session, scene, width, turns=calls.turns if calls is not None else ())
-    if calls is not None and calls.side_calls:
-        lines += tagged("SIDE", _side_calls(calls.side_calls, session), width)
-    return lines + tagged("TIME", _times(session, scene), width) + tagged("ID", _identity(session), width)
+    for tag, text in more_facts(session, calls, scene):
+        lines += tagged(tag, text, width)
+    return lines
+
+
+def more_facts(session: SessionView, calls: Calls | None, scene: Scene) -> list[tuple[str, str]]:
+    """What the overview tells after the pane's facts: tag and text (empty: nothing to tell)."""
+    return [
+        ("SIDE", "" if calls is None else _side_calls(calls.side_calls, session)),
+        ("TIME", _times(session, scene)),
+        ("ID", _identity(session)),
+    ]
 
 
 def _side_calls(side_calls: Sequence[SideCalls], session: SessionView) -> str:

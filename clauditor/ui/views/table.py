@@ -64,7 +64,7 @@ def fold(sessions: Iterable[SessionView], *, unfold: bool, sort: SortName, now: 
 
 
 def fold_line(folding: Folding, scene: Scene) -> Line:
-    """What the folded sessions amount to: `+ 3 idle, all cold (e shows)   + 24 scripted runs, ~$0.83`."""
+    """What the folded sessions amount to: `+ 3 idle, all cold (e shows)   + 24 scripted runs, 2 failed, ~$0.83`."""
     parts: list[str] = []
     if folding.resting:
         parts.append("+ " + _resting_words(folding.resting, scene.now))
@@ -91,6 +91,8 @@ def _scripted_words(scripted: Sequence[SessionView]) -> str:
     running = sum(session.state not in FOLDED for session in scripted)
     if running:
         words += f", {running} live"
+    if failed := sum(session.is_answered is False and session.state in FOLDED for session in scripted):
+        words += f", {failed} failed"
     costs = [session.cost_usd for session in scripted if session.cost_usd is not None]
     if not costs:
         return words

@@ -63,7 +63,7 @@ def attempt_words(attempt: AttemptView) -> str:
         return "answered"
     failure = words.outcome_word(attempt.outcome)
     if attempt.outcome == "http":
-        failure = words.failure_words(attempt.status)
+        failure = words.failure_words(attempt.status, attempt.limited_by)
     return f"{failure} ({attempt.error_type})" if attempt.error_type else failure
 
 

@@ -30,6 +30,8 @@ def tool_lines(turns: Sequence[TurnView], session: SessionView, scene: Scene) ->
     ]
     if calls:
         lines += [line(), line(Segment(_CALL_TITLES, "head"))]
+        # Agents call side by side, so the turns' order is not that of their tools.
+        calls.sort(key=lambda tool: tool.called_at or 0.0)
         lines += [_call(tool, scene) for tool in reversed(calls)]
     return lines
 

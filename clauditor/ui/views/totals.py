@@ -23,6 +23,7 @@ def sum_of(spends: list[Spend], *, is_complete: bool = True) -> Spend:
     """What is known of all of them together."""
     return Spend(
         today_usd=_sum(spend.today_usd for spend in spends),
+        hour_usd=_sum(spend.hour_usd for spend in spends),
         week_usd=_sum(spend.week_usd for spend in spends),
         complete=is_complete and all(spend.complete for spend in spends),
     )

@@ -18,7 +18,9 @@ _FAILED_TOOLS: Final = frozenset({"error", "timeout", "denied", "rejected"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """One exchange of a turn. `outcome` is `ok` or the kind of failure; `request_id` is the vendor's own."""
+    """One exchange of a turn. `outcome` is `ok` or the kind of failure; `limited_by`: whose limit a 429 is;
+    `request_id` is the vendor's own.
+    """
 
     number: int
     started_at: float | None
@@ -27,6 +29,7 @@ class AttemptView:
     outcome: str
     status: int | None
     error_type: str | None
+    limited_by: str | None
     request_id: str | None
 
 
@@ -152,6 +155,7 @@ def _attempt(fields: Mapping[str, Any]) -> AttemptView:
         outcome=text_of(fields.get("outcome")) or "unknown",
         status=int_of(fields.get("status")),
         error_type=text_of(fields.get("error_type")),
+        limited_by=text_of(fields.get("limited_by")),
         request_id=text_of(fields.get("request_id")),
     )
 

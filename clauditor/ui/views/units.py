@@ -111,9 +111,11 @@ def about(ratio: float | None) -> str:
 
 
 def amount(usd: float | None, cells: int = 5) -> str:
-    """Dollars without a sign, as exact as `cells` cells allow: `14.20`, `123.4`, `1234`, `12k`."""
+    """Dollars without a sign, as exact as `cells` cells allow: `<0.01`, `14.20`, `123.4`, `1234`, `12k`."""
     if usd is None:
         return UNKNOWN
+    if 0 < usd < 0.005 and cells >= len("<0.01"):
+        return "<0.01"
     for text in (f"{usd:.2f}", f"{usd:.1f}", f"{usd:.0f}"):
         if len(text) <= cells:
             return text

@@ -15,9 +15,9 @@ from clauditor.ui.views.session import Retry, SessionView
 from clauditor.ui.views.units import UNKNOWN, count, duration
 
 # A tool may outlive the cache; in its last minutes the countdown says more than "warm".
-_COUNTDOWN_SECONDS: Final = 120
+COUNTDOWN_SECONDS: Final = 120
 # While a model writes bytes come several times a second; a pause of seconds is ordinary.
-_QUIET_SECONDS: Final = 10
+QUIET_SECONDS: Final = 10
 _MIN_LABEL_CELLS: Final = 12
 
 _WAITING: Final = {
@@ -39,6 +39,7 @@ _FAILURES: Final = {
     429: "rate limited",
     529: "overloaded",
 }
+_LIMITS: Final = {"plan": "plan limit", "service": "service limit"}
 _OUTCOMES: Final = {
     "http": "refused",
     "stream": "broke off",
@@ -96,7 +97,7 @@ def quiet_seconds(session: SessionView, now: float) -> float | None:
     if session.state not in {"thinking", "streaming"} or session.last_activity_at is None:
         return None
     quiet = now - session.last_activity_at
-    return quiet if quiet > _QUIET_SECONDS else None
+    return quiet if quiet > QUIET_SECONDS else None
 
 
 def state_word(session: SessionView) -> str:
@@ -123,13 +124,15 @@ def state_seconds(session: SessionView, now: float) -> float | None:
 
 def retry_words(retry: Retry | None) -> str:
     """Why the attempt before failed: `529 overloaded`, `429 plan limit`."""
-    if retry is not None and retry.limited_by == "plan":
-        return f"{retry.status or 429} plan limit"
-    return failure_words(retry.status if retry else None)
+    return failure_words(retry.status, retry.limited_by) if retry else failure_words(None)
 
 
-def failure_words(status: int | None) -> str:
-    """Why an attempt failed: `529 overloaded`; with no error status the connection or the answer broke."""
+def failure_words(status: int | None, limited_by: str | None = None) -> str:
+    """Why an attempt failed: `529 overloaded`; with no error status the connection or the answer broke. `limited_by`:
+    whose limit a 429 is.
+    """
+    if limited_by in _LIMITS:
+        return f"{status or 429} {_LIMITS[limited_by]}"
     if status is None:
         return "connection broke"
     if status < 400:
@@ -170,7 +173,7 @@ def cache_cell(session: SessionView, now: float) -> str:
     if left <= 0:
         return "cold"
     in_flight = session.state in {"thinking", "streaming"}
-    if in_flight or (session.state == "tool" and left > _COUNTDOWN_SECONDS):
+    if in_flight or (session.state == "tool" and left > COUNTDOWN_SECONDS):
         return "warm"
     return duration(left)
 

@@ -8,6 +8,7 @@ import pytest
 from textual.geometry import Region
 
 from clauditor.alerts.rules import AlertRules
+from clauditor.errors import ClauditorError
 from clauditor.ui.top.bell import Bell
 from clauditor.ui.top.lines import LineArea
 from clauditor.ui.top.story import StoryScreen
@@ -346,8 +347,25 @@ async def test_help_of_a_small_screen_is_whole_and_scrolls() -> None:
         assert "select a session; PgUp PgDn Home End go" in stage.text()
         assert "j k scroll, Esc closes" in stage.text()
         assert "has no known price" not in stage.text()
-        await stage.press(*"j" * 40)
+        await stage.press("j", "pagedown", "end")
         await stage.shows("has no known price")
+
+
+async def test_what_the_screen_says_is_whole_on_a_narrow_one() -> None:
+    said = "Its terminal is not known: Clauditor's hooks tell it, clauditor install."
+
+    class Nowhere:
+        def names(self, _sessions: object) -> dict[str, str]:
+            return {}
+
+        def go(self, _session: object) -> str:
+            raise ClauditorError(said)
+
+    async with staged(60, 20, terminals=Nowhere()) as stage:
+        await filled(stage)
+        await stage.press("o")
+        words = said.split()
+        await stage.until(lambda: all(word in stage.text() for word in words), "every word of it")
 
 
 async def test_without_sessions_the_screen_says_what_to_do() -> None:

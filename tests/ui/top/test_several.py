@@ -47,11 +47,12 @@ async def test_sessions_of_several_hosts_are_told_apart_and_sums_are_added() -> 
     async with staged(120, 40, sidecars={"here": here, "build": build}) as stage:
         await two(stage, here, build)
         await stage.shows("today ~$40.00")
-        lines = [line for line in stage.text().split("\n") if "orders-api" in line and "migrate" in line]
-        assert sorted(("build" in line, "here" in line) for line in lines[:2]) == [
-            (False, True),
-            (True, False),
-        ]
+
+        def hosts() -> list[tuple[bool, bool]]:
+            rows = [row for row in stage.text().split("\n") if "orders-api" in row and "migrate" in row]
+            return sorted(("build" in row, "here" in row) for row in rows[:2])
+
+        await stage.until(lambda: hosts() == [(False, True), (True, False)], "a row of each host")
         keys = [session.key for session in stage.app.board.rows if session.session_id == ORDERS]
         assert len(set(keys)) == 2
         stage.app.board.choose(next(key for key in keys if key.startswith("build")))

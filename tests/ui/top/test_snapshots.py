@@ -77,6 +77,19 @@ async def test_groups_and_unfolded_ones(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_help(size: tuple[int, int]) -> None:
+    async with staged(*size, terminals=NamedPanes()) as stage:
+        await at_work(stage)
+        await stage.press("question_mark")
+        await stage.shows("Esc closes")
+        keep(stage, "help")
+        if size[1] == 24:
+            await stage.press("end")
+            await stage.shows("≥  >=")
+            keep(stage, "help-end")
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_nothing_seen_yet(size: tuple[int, int]) -> None:
     async with staged(*size, look_around=lambda: afternoon.AROUND) as stage:
         stage.sidecar.say(full=True)

@@ -140,6 +140,17 @@ def test_screen_runs_takes_keys_and_leaves_the_terminal_clean(
     assert "Traceback" not in left
 
 
+def test_the_screen_is_drawn_also_where_errors_go_to_a_file(
+    terminal: Terminal, api: PretendApi, tmp_path: Path
+) -> None:
+    errors = tmp_path / "errors"
+    terminal.start(f"{command(tmp_path, api)} 2> {errors}", 80, 24)
+    terminal.shows("push tokens")
+    terminal.press("q")
+    assert "push tokens" not in terminal.shows("left$")
+    assert errors.read_bytes() == b""
+
+
 def test_without_colours_everything_is_still_said(
     terminal: Terminal, api: PretendApi, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def test_screen_of_an_api_account_shows_dollars_without_tilde() -> None:
     text = plain_text(
         screen(
             [session_view(shot) for shot in shots],
-            Spend(today_usd=38.4, week_usd=171.2),
+            Spend(today_usd=38.4, hour_usd=6.1, week_usd=171.2),
             Scene(now=afternoon.NOW, zone=UTC, all_estimated=False),
             80,
         )

@@ -65,6 +65,12 @@ HEALTHY = "clauditor ok · ctx 31% · cache to 14:35 · ~$1.23 · 5h 57%"
             "clauditor · cache cold since 14:31, next message rewrites 470k tokens · new task? /clear",
         ),
         (
+            Seen(
+                answer(context={"used_ratio": 0.97, "last_compaction": {"at": NOW, "tokens_before": 970_000}})
+            ),
+            "clauditor ok · just compacted · cache to 14:35 · ~$1.23 · 5h 57%",
+        ),
+        (
             Seen(answer(cache=cache(NOW - 30, rebuild_tokens=9_000, rebuild_cost_usd=0.04))),
             "clauditor ok · ctx 31% · cache cold · ~$1.23 · 5h 57%",
         ),

@@ -68,6 +68,19 @@ def test_idle_ended_and_scripts_fold_into_one_line() -> None:
     assert fold_line(fold(views(*first_release()), unfold=True, sort="attention", now=NOW), SCENE) == ()
 
 
+def test_until_the_call_after_a_compaction_the_size_of_the_context_is_unknown() -> None:
+    before = context(0.97) | {"compactions": 1, "last_compaction": {"at": NOW, "tokens_before": 970_000}}
+    (view,) = views(snapshot("a", context=before))
+    assert (view.context.tokens, view.context.used_ratio, view.context.turns_to_compact) == (None, None, None)
+
+
+def test_fold_line_counts_runs_whose_last_call_got_no_answer() -> None:
+    shots = [shot | {"is_answered": False} for shot in scripts(2)] + scripts(3)[2:]
+    running = {"session_id": "live", "is_answered": False, "state": "retrying"}  # it may still get one
+    folding = fold(views(*shots, shots[0] | running), unfold=False, sort="attention", now=NOW)
+    assert plain(fold_line(folding, SCENE)).startswith("   + 4 scripted runs, 1 live, 2 failed, ~$0.")
+
+
 def test_what_a_person_must_act_on_is_never_folded() -> None:
     act = {"verdict": verdict("act", "model_fallback")}
     shots = [*(shot | act for shot in (*resting(1), *scripts(1))), *resting(2)[1:]]
@@ -399,6 +412,14 @@ def test_the_pane_of_a_muted_session_says_so_in_words() -> None:
                 "last_compaction": {"at": NOW - 1800, "tokens_before": 941_000, "tokens_after": 52_000},
             },
             "compacted 3 times, last 14:02 from 941k to 52k",
+        ),
+        (
+            {
+                "tokens": 975_000,
+                "compactions": 1,
+                "last_compaction": {"at": NOW - 60, "tokens_before": 975_000},
+            },
+            "compacted once 14:31 from 975k; its next call tells the size",
         ),
     ],
 )

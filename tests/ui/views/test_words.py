@@ -15,6 +15,8 @@ from clauditor.ui.views.segments import plain
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import session_view
 from clauditor.ui.views.state import state_sentence
+from clauditor.ui.views.timeline import attempt_words
+from clauditor.ui.views.turns import turn_views
 from ui.afternoon import NOW, agent, cache, judged, running, signal, snapshot, tools, verdict
 
 SCENE = Scene(now=NOW, zone=UTC)
@@ -68,7 +70,7 @@ def view(**fields: Any) -> SessionView:
         (
             {"state": "retrying", "retry": {"attempt": 2, "status": 429, "limited_by": "service"}},
             "retry 2",
-            "429 rate limited",
+            "429 service limit",
         ),
         ({"state": "retrying", "retry": {"attempt": 2, "status": 503}}, "retry 2", "503 server error"),
         ({"state": "retrying", "retry": {"attempt": 2, "status": 200}}, "retry 2", "answer broke off"),
@@ -230,3 +232,19 @@ def test_model_names(model_id: object, name: str | None) -> None:
 def test_tool_names_of_servers() -> None:
     assert tool_name("mcp__jira__search__all") == "jira.search__all"
     assert tool_name("Bash") == "Bash"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"outcome": "ok", "status": 200}, "answered"),
+        ({"status": 529, "error_type": "overloaded_error"}, "529 overloaded (overloaded_error)"),
+        ({"status": 429, "limited_by": "plan"}, "429 plan limit"),
+        ({"status": 429, "limited_by": "service"}, "429 service limit"),
+        ({"status": 429}, "429 rate limited"),
+        ({"status": 429, "limited_by": "\x1b[31m"}, "429 rate limited"),
+    ],
+)
+def test_how_an_attempt_ended(fields: dict[str, Any], said: str) -> None:
+    ((turn,),) = [turn_views([{"attempts": [{"outcome": "http"} | fields]}])]
+    assert attempt_words(turn.attempts[0]) == said
