@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clauditor.store.writer import Writer
 
 DAY_SECONDS = 86_400.0
+MAX_DAYS = 36_500
 WAIT_SECONDS = 300.0  # the largest history is written anew by then
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ T = TypeVar("T")
 @settings_options("token_file", problems="say")
 @click.option("--session", metavar="ID", help="One session: its id, or the beginning of it.")
 @click.option("--project", metavar="NAME", help="Everything of this project, its sums by day included.")
-@click.option("--older-than", "days", metavar="DAYS", type=click.FloatRange(0), help="All that is older.")
+@click.option("--older-than", "days", metavar="DAYS", type=float, help="All that is older.")
 @click.option("--all", "everything", is_flag=True, help="The whole history.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -54,6 +55,8 @@ def purge(
     """
     if sum((session is not None, project is not None, days is not None, everything)) != 1:
         raise click.UsageError("Give exactly one of --session, --project, --older-than and --all.")
+    if days is not None and not 0 <= days <= MAX_DAYS:
+        raise click.UsageError(f"--older-than must be a number of days from 0 to {MAX_DAYS}.")
     database = settings.data_dir / "clauditor.db"
     if not database.exists():
         raise ClauditorError(f"Nothing was recorded in {settings.data_dir} yet.")
@@ -144,6 +147,7 @@ def _meant(database: Path, body: dict[str, Any]) -> Purge:
 
 def _in_words(database: Path, body: dict[str, Any]) -> str:
     """What would go, from the file as it is."""
+    from clauditor.store.aside import set_aside
     from clauditor.store.database import open_for_reading
     from clauditor.store.purging import matching
 
@@ -153,9 +157,7 @@ def _in_words(database: Path, body: dict[str, Any]) -> str:
             found = _sessions(len(matching(db, what)))
     except sqlite3.Error:
         found = "what cannot be read any more"
-    aside = len(
-        [each for each in database.parent.glob(database.name + ".*-[0-9]*") if each.suffix[-1:].isdigit()]
-    )
+    aside = len(set_aside(database))
     too = f", and {aside} {'history' if aside == 1 else 'histories'} set aside" if aside else ""
     return f"{found[:1].upper()}{found[1:]} of {database}{too} will be gone, and the proxy's log."
 

@@ -23,12 +23,12 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
     """
     from clauditor.cli.purge import WAIT_SECONDS, on_the_sidecar_or
     from clauditor.proxy.rundir import RunDir
-    from clauditor.store.restoring import incoming, prepare, take_over
+    from clauditor.store.restoring import discard, prepare, take_over
 
     database = settings.data_dir / "clauditor.db"
     RunDir(settings.data_dir).prepare()
-    sessions = prepare(file, database)
     try:
+        sessions = prepare(file, database)
         if not yes:
             ask(f"{file} holds {sessions} sessions. Put it in the place of {database}?")
         replaced = on_the_sidecar_or(
@@ -37,6 +37,6 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
             lambda writer: writer.perform(take_over).result(WAIT_SECONDS),
         )
     finally:
-        incoming(database).unlink(missing_ok=True)
+        discard(database)
     before = f"; what was before is in {replaced}" if replaced else ""
     click.echo(f"Restored {sessions} sessions from {file}{before}.")

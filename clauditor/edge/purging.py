@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sqlite3
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from clauditor.edge.sources import Kept, Live, Purged
 from clauditor.model.session import Session
 
 DAY_SECONDS = 86_400.0
+MAX_DAYS = 36_500
 _ONE = "Give exactly one of session, project, older_than_days and all."
 
 
@@ -85,6 +85,9 @@ class Purging:
             return problem(
                 HTTPStatus.CONFLICT, "nothing_prepared", "No copy lies ready; see clauditor restore."
             )
+        except (sqlite3.Error, OSError) as error:
+            sentence = f"Nothing was restored ({error}); see clauditor doctor, then run the same again."
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_restored", sentence)
         return _json({"schema_version": 1, "replaced": None if aside is None else str(aside)})
 
     def _asked(self, body: dict[str, Any]) -> tuple[str | None, str | None, float | None, bool]:
@@ -97,8 +100,8 @@ class Purging:
             if value is not None and (not isinstance(value, str) or not 0 < len(value) <= 256):
                 raise BadParameterError(f"{name} must be a text of 1 to 256 characters.")
         is_number = isinstance(days, int | float) and not isinstance(days, bool)
-        if days is not None and not (is_number and math.isfinite(days) and days >= 0):
-            raise BadParameterError("older_than_days must be a number of days, 0 or more.")
+        if days is not None and not (is_number and 0 <= days <= MAX_DAYS):
+            raise BadParameterError(f"older_than_days must be a number of days from 0 to {MAX_DAYS}.")
         if everything not in {None, True}:
             raise BadParameterError("all must be true.")
         return session, project, None if days is None else float(days), everything is True

@@ -1,8 +1,9 @@
 """How far a clock is believed when it says that something is old: a heuristic against one that is set far ahead.
 
 A clock that leaps (a machine that was off for months, or a wrong battery, time server or hand) is not believed at once:
-what it calls old stays until it has gone on as a clock does for PROBATION_SECONDS of being looked at. One that comes
-back to where it was has done no harm. Pure.
+a time that it told is believed when it was seen to go on from there, on two later days and for PROBATION_SECONDS, and
+never to go back. One that comes back to where it was has done no harm; one that goes back is believed, for that makes
+nothing old. Pure.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ PROBATION_SECONDS: Final = 3 * DAY_SECONDS  # certificates fail and people notic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
-    """Until when the clock is believed; since when, and until when, it was seen far beyond that (None: it was not)."""
+    """Until when the clock is believed; since when it was seen far beyond that, and on which day last (None: not)."""
 
     believed_at: float
     leapt_at: float | None = None
     seen_at: float | None = None
 
     def looked(self, now: float) -> Belief:
-        """After another look at the clock. `believed_at` is the moment by which things are old."""
+        """After another look at the clock. `believed_at` is the moment by which things are old, never after `now`."""
         if now <= self.believed_at + LEAP_SECONDS:
-            return Belief(believed_at=max(self.believed_at, now))
-        if self.leapt_at is None or self.seen_at is None or not 0 <= now - self.seen_at <= LEAP_SECONDS:
-            return replace(self, leapt_at=now, seen_at=now)
-        if now - self.leapt_at >= PROBATION_SECONDS:
             return Belief(believed_at=now)
-        return replace(self, seen_at=now)
+        if self.leapt_at is None or self.seen_at is None or now < self.seen_at:
+            return replace(self, leapt_at=now, seen_at=now)
+        if now - self.seen_at < DAY_SECONDS:
+            return self
+        if self.seen_at == self.leapt_at or now - self.leapt_at < PROBATION_SECONDS:
+            return replace(self, seen_at=now)
+        # `now` may be another leap: then the next to be believed is where the clock was seen last.
+        return Belief(believed_at=self.leapt_at, leapt_at=self.seen_at, seen_at=self.seen_at).looked(now)

@@ -18,25 +18,26 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from clauditor.store.checkpoint import START_SECONDS, Checkpoints, Corrupt
-from clauditor.store.sums import BREAK_SEAL
-
 log = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x436C6175  # "Clau": what `file` shows, and how a foreign database is told apart
-MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql", "0003_seal.sql", "0004_limited_by.sql")
+MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql", "0003_clock.sql", "0004_limited_by.sql")
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 BUSY_SECONDS: Final = 2.0
 WAL_LIMIT_BYTES: Final = 64 << 20
+CHECK_SECONDS: Final = 3.0  # of checking a file; a larger one is served with what was seen of it
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PARTS: Final = ("", "-wal", "-shm")
-_SEALED_SINCE: Final = 3  # the schema that brought the seal
 
 
 class Unusable(Exception):  # noqa: N818 - a state of the file that is told to a person, not a program's error
     """The database cannot be used by this program, for the reason given as one sentence with its remedy."""
+
+
+class Corrupt(Exception):  # noqa: N818 - as above
+    """The file is not, or no longer, a sound Clauditor database."""
 
 
 class Held(Exception):  # noqa: N818 - as above
@@ -69,21 +70,10 @@ def lock(path: Path) -> int:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """The connection of `open_checked`, ready for whatever writes by itself."""
-    db, checkpoints = open_checked(path)
-    try:
-        checkpoints.unseal()
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def open_checked(path: Path) -> tuple[sqlite3.Connection, Checkpoints]:
     """The writer's connection, migrated to the newest schema; the file is made (0600) if it is missing.
 
-    Usable from any one thread at a time; before it writes, its checkpoints are to be told (`unseal`). What is
-    deleted is overwritten. Raises Unusable, Corrupt, sqlite3.Error or OSError.
+    Usable from any one thread at a time. What is deleted is overwritten. Raises Unusable, Corrupt, sqlite3.Error or
+    OSError.
     """
     _create(path)
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -91,23 +81,25 @@ def open_checked(path: Path) -> tuple[sqlite3.Connection, Checkpoints]:
         version = _check_identity(db, path)
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect on a new file only
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(
             "PRAGMA synchronous = NORMAL"
         )  # a crash of ours loses nothing, a power cut the last moments
         db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA secure_delete = ON")
-        checkpoints = Checkpoints(db, path)
-        if not checkpoints.check():
-            check_structure_of_pages(db)
+        check_structure_of_pages(db)
         _check_schema(db, version)
         for number in range(version, SCHEMA_VERSION):
             _migrate(db, number)
     except BaseException:
         db.close()
         raise
-    return db, checkpoints
+    return db
+
+
+def empty_log(db: sqlite3.Connection) -> bool:
+    """Copy the log into the file and leave nothing in it; False where a reader puts that off."""
+    return not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -132,7 +124,6 @@ def move_aside(path: Path, why: str) -> Path:
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.name}.{why}-{number}")):
         number += 1
-    path.with_name(path.name + "-sums").unlink(missing_ok=True)
     for part in _PARTS:
         with suppress(FileNotFoundError):
             source = path.with_name(path.name + part)
@@ -181,15 +172,15 @@ def check_pages(path: Path) -> None:
 
 
 def check_structure_of_pages(db: sqlite3.Connection) -> None:
-    """SQLite's own check, START_SECONDS at most: trees, pages, indexes; not what stands in a row. Raises Corrupt."""
-    until = time.monotonic() + START_SECONDS
+    """SQLite's own check, CHECK_SECONDS at most: trees, pages, indexes; not what stands in a row. Raises Corrupt."""
+    until = time.monotonic() + CHECK_SECONDS
     db.set_progress_handler(lambda: time.monotonic() > until, 100_000)
     try:
         verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
-        log.warning("the history is too large to be checked whole in %g s", START_SECONDS)
+        log.warning("the history is too large to be checked whole in %g s", CHECK_SECONDS)
     else:
         if verdict != "ok":
             raise Corrupt(verdict)
@@ -224,10 +215,9 @@ def _script(number: int) -> str:
 
 def _migrate(db: sqlite3.Connection, number: int) -> None:
     """One step in one transaction: after a crash the file has the old schema or the new one."""
-    seal = f"{BREAK_SEAL};\n" if number >= _SEALED_SINCE else ""
     try:
         db.executescript(
-            f"BEGIN IMMEDIATE;\n{seal}{_script(number)}\n"
+            f"BEGIN IMMEDIATE;\n{_script(number)}\n"
             f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
         )
     except BaseException:

@@ -16,6 +16,7 @@ from clauditor.store.rows import (
     COUNTED,
     EVIDENCES,
     LEVELS,
+    LIMITED_BY,
     OUTCOMES,
     SEVERITIES,
     TOOL_OUTCOMES,
@@ -55,6 +56,7 @@ _OF_CALLS: Final = (
     "model_requested",
     "model_served",
     "speed",
+    "geography",
     "service_tier",
 )
 _SELECT: Final[dict[Kind, str]] = {
@@ -63,8 +65,8 @@ _SELECT: Final[dict[Kind, str]] = {
     " ORDER BY s.started_at, s.key",
     "call": "SELECT s.session_id, c.exchange_us, c.exchange_connection, c.kind, c.turn_us, c.turn_connection, c.attempt,"
     f" c.prompt, {', '.join(_word('c.' + name) for name in _OF_CALLS)}, c.started_ms, c.first_token_ms, c.ended_ms,"
-    f" c.outcome, c.status, {_TOKENS}, c.web_searches, c.extra, c.complete, c.cost_usd, c.request_bytes, c.message_id,"
-    " c.request_id FROM sessions s JOIN calls c ON c.session = s.key {where}"
+    f" c.outcome, c.limited_by, c.status, {_TOKENS}, c.context_tokens, c.web_searches, c.extra, c.complete, c.cost_usd,"
+    " c.request_bytes, c.message_id, c.request_id FROM sessions s JOIN calls c ON c.session = s.key {where}"
     " ORDER BY s.started_at, s.key, c.exchange_us",
     "tool_call": f"SELECT s.session_id, t.tool_use_id, {_word('t.agent')}, t.exchange_us, t.exchange_connection,"
     f" {_word('t.name')}, t.target, t.called_ms, t.returned_ms, t.outcome, t.duration_ms, t.waited_ms, t.input_bytes,"
@@ -189,6 +191,7 @@ def _call(row: dict[str, Any]) -> dict[str, Any]:
             "first_token_at": None if first is None else started_at + first / 1000,
             "ended_at": started_at + row.pop("ended_ms") / 1000,
             "outcome": OUTCOMES[row["outcome"]],
+            "limited_by": None if row["limited_by"] is None else LIMITED_BY[row["limited_by"]],
             "complete": bool(row["complete"]),
         }
     )

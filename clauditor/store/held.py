@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from clauditor.store.checkpoint import Checkpoints
-from clauditor.store.database import Held, Unusable, is_corrupt, lock, open_checked, quarantine
-from clauditor.store.sums import let_go
+from clauditor.store.database import Held, Unusable, is_corrupt, lock, open_for_writing, quarantine
 from clauditor.store.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -32,7 +30,6 @@ class HeldFile:
         self.quarantined = 0
         self._given_up = False
         self._tables: Tables | None = None
-        self._checkpoints: Checkpoints | None = None
         self._lock: int | None = None
 
     @property
@@ -42,15 +39,10 @@ class HeldFile:
             raise sqlite3.OperationalError(self.problem or "the history is not open")
         return self._tables
 
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """Those of the open database, for a job. Raises as `tables`."""
-        if self._checkpoints is None:
-            raise sqlite3.OperationalError(self.problem or "the history is not open")
-        return self._checkpoints
-
     def reopen(self, between: Callable[[], T]) -> T:
-        """Close the file, do something to it, and open what is there then (for a job)."""
+        """Close the file, do something to it, and open what is there then (for a job). Raises as `tables`."""
+        if self._lock is None:  # another program writes it
+            raise sqlite3.OperationalError(self.problem or "the history is not open")
         self._close_database()
         try:
             return between()
@@ -65,12 +57,12 @@ class HeldFile:
             if self._lock is None:
                 self._lock = lock(self.path)
             try:
-                db, checkpoints = open_checked(self.path)
+                db = open_for_writing(self.path)
             except Exception as error:
                 if not is_corrupt(error):
                     raise
                 self._move_aside()
-                db, checkpoints = open_checked(self.path)
+                db = open_for_writing(self.path)
         except Unusable as error:
             self._given_up = True
             self._say(str(error))
@@ -82,13 +74,9 @@ class HeldFile:
             self.errors += 1
             self._say(f"The history in {self.path} cannot be opened ({error}); it is tried again.")
             return False
-        self._tables, self._checkpoints = Tables(db), checkpoints
+        self._tables = Tables(db)
         self.problem = None
         self.is_sound = True
-        try:
-            checkpoints.run()
-        except (sqlite3.Error, OSError):
-            log.exception("the history's sums could not be kept")
         return True
 
     def _move_aside(self) -> None:
@@ -104,36 +92,30 @@ class HeldFile:
             self._tables.forget()
         if is_corrupt(error):
             self.is_sound = False
-            self._close_database(keep_sums=False)
+            self._close_database()
             try:
                 self._move_aside()
             except OSError:
                 log.exception("a broken history could not be moved aside")
             self._try_open()
         elif isinstance(error, sqlite3.OperationalError) and not self.path.exists():
-            self._close_database(keep_sums=False)  # somebody removed the file under us
+            self._close_database()  # somebody removed the file under us
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             log.warning("%s", problem)
         self.problem = problem
 
-    def _close_database(self, *, keep_sums: bool = True) -> None:
+    def _close_database(self) -> None:
         if self._tables is not None:
-            try:
-                if keep_sums and self._checkpoints is not None:
-                    self._checkpoints.run()
-            except (sqlite3.Error, OSError):
-                log.exception("the history's sums could not be kept")
             try:
                 self._tables.db.close()
             except sqlite3.Error:
                 log.exception("the history could not be closed")
-        self._tables = self._checkpoints = None
+        self._tables = None
 
     def _let_go(self) -> None:
         self._close_database()
-        let_go(self.path)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

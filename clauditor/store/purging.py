@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from clauditor.store.aside import set_aside
 from clauditor.store.batch import LimitSample, SessionRow, StoredFact
+from clauditor.store.database import empty_log
+from clauditor.store.restoring import discard
 from clauditor.store.retention import facts_before
 from clauditor.store.transaction import transaction
 from clauditor.store.words import drop_unused
@@ -73,10 +76,9 @@ def purge(writer: Writer, what: Purge) -> Purged:
     ids = what.session_ids | {session_id for _, session_id in sessions}
     writer.buffer.forget(lambda row: what.everything or _session_id(row) in ids)
     if what.everything:
-        writer.reopen(lambda: _remove(writer.path, ("", "-wal", "-shm", "-sums")))
+        writer.reopen(lambda: _remove(writer.path, ("", "-wal", "-shm")))
         is_whole = True
     else:
-        writer.checkpoints.unseal()
         with transaction(tables.db):
             for key, _ in sessions:
                 _remove_session(tables.db, key)
@@ -90,8 +92,9 @@ def purge(writer: Writer, what: Purge) -> Purged:
         tables.forget()
         tables.db.execute("VACUUM")  # pages that rows left keep traces of them until they are written anew
         is_whole = _empty_log(writer)
-    for aside in writer.path.parent.glob(writer.path.name + ".*-[0-9]*"):
+    for aside in set_aside(writer.path, with_journals=True):
         aside.unlink()
+    discard(writer.path)
     return Purged(sessions=len(sessions), is_whole=is_whole)
 
 
@@ -111,7 +114,7 @@ def _remove_before(db: sqlite3.Connection, before: float) -> None:
 
 def _empty_log(writer: Writer) -> bool:
     until = time.monotonic() + READERS_SECONDS
-    while not writer.checkpoints.run():
+    while not empty_log(writer.tables.db):
         if time.monotonic() > until:
             return False
         time.sleep(0.05)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 from clauditor.errors import ClauditorError
-from clauditor.store.checkpoint import Corrupt
-from clauditor.store.database import SCHEMA_VERSION, Unusable, move_aside, open_checked
+from clauditor.store.database import SCHEMA_VERSION, Corrupt, Unusable, move_aside, open_for_writing
 from clauditor.store.writer import Writer
 
 _PAGES_AT_ONCE: Final = 4096
 _INCOMING: Final = ".incoming"
+_JOURNALS: Final = ("-wal", "-shm", "-journal")
 
 
 def back_up(source: Path, target: Path) -> None:
@@ -41,6 +41,13 @@ def incoming(path: Path) -> Path:
     return path.with_name(path.name + _INCOMING)
 
 
+def discard(path: Path) -> None:
+    """Remove a copy that was prepared for the database at `path`, or a part of one. Raises OSError."""
+    copy = incoming(path)
+    for part in ("", *_JOURNALS):
+        copy.with_name(copy.name + part).unlink(missing_ok=True)
+
+
 def prepare(source: Path, path: Path) -> int:
     """Copy `source` beside the database at `path` and look at all of it; returns how many sessions it holds.
 
@@ -49,14 +56,13 @@ def prepare(source: Path, path: Path) -> int:
     if not source.is_file():
         raise ClauditorError(f"There is no file {source}.")
     copy = incoming(path)
-    for part in ("", "-wal", "-shm", "-sums"):
-        copy.with_name(copy.name + part).unlink(missing_ok=True)
     try:
+        discard(path)
         back_up(source, copy)
         with closing(sqlite3.connect(copy)) as db:
             verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict == "ok":
-            db, _ = open_checked(copy)  # of Clauditor, not newer, and brought to this schema
+            db = open_for_writing(copy)  # of Clauditor, not newer, and brought to this schema
             with closing(db):
                 sessions = int(db.execute("SELECT count(*) FROM sessions").fetchone()[0])
                 db.execute("PRAGMA journal_mode = DELETE")
@@ -66,19 +72,34 @@ def prepare(source: Path, path: Path) -> int:
         why = f"a newer Clauditor wrote it, this one knows schema {SCHEMA_VERSION}"
     except (sqlite3.Error, OSError, Corrupt, UnicodeDecodeError) as error:
         why = str(error)
-    copy.unlink(missing_ok=True)
+    discard(path)
     raise ClauditorError(f"{source} cannot be restored ({why}); nothing was changed.")
 
 
 def take_over(writer: Writer) -> Path | None:
-    """Put the prepared copy in place; returns where the history of before lies now. Raises OSError."""
+    """Put the prepared copy in place; returns where the history of before lies now.
+
+    Raises sqlite3.OperationalError where another program writes it, or OSError; the history is then as it was.
+    """
     copy = incoming(writer.path)
     if not copy.is_file():
         raise FileNotFoundError(2, "No copy was prepared", str(copy))
 
     def swap() -> Path | None:
         aside = move_aside(writer.path, "replaced") if writer.path.exists() else None
-        copy.rename(writer.path)
+        try:
+            copy.rename(writer.path)
+        except OSError as error:
+            if aside is not None:
+                _put_back(aside, writer.path)
+            why = error.strerror or str(error)
+            raise OSError(f"the copy could not be put in place: {why}; the history is as it was") from error
         return aside
 
     return writer.reopen(swap)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    for part in ("", *_JOURNALS):
+        with suppress(FileNotFoundError):
+            aside.with_name(aside.name + part).rename(path.with_name(path.name + part))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from clauditor.model.session import Session
 from clauditor.store.calls import Calls
 from clauditor.store.history import History, unpack
 from clauditor.store.purging import Purge, Purged, purge
-from clauditor.store.restoring import take_over
+from clauditor.store.restoring import discard, take_over
 from clauditor.store.retention import Retention
 from clauditor.store.signals import Signals
 from clauditor.store.sink import StoreSink
@@ -45,6 +46,9 @@ class Store:
         self._tidy_due: float | None = None
         self._purge: Future[Purged] | None = None
         self.writer.start()
+        if self.writer.is_sound:  # and ours alone: what a restore that was cut off left behind
+            with suppress(OSError):
+                discard(path)
 
     @property
     def problem(self) -> str | None:

@@ -170,7 +170,6 @@ class Writer(HeldFile):
         if not rows:
             return True
         try:
-            self.checkpoints.unseal()
             refused = self.tables.write(rows)
         except Exception as error:  # noqa: BLE001 - the border of the thread; _undo tells it
             self._undo(error)
@@ -179,13 +178,11 @@ class Writer(HeldFile):
         self.rows_written += len(rows) - refused
         self.rows_refused += refused
         self.problem = None
-        try:
-            self.checkpoints.run_if_due()
-        except Exception as error:  # noqa: BLE001 - as above; the batch itself is on disk
-            self._undo(error)
         return True
 
     def _perform(self, job: Callable[[Writer], Any], future: Future[Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return  # whoever asked is gone
         try:
             future.set_result(job(self))
         except Exception as error:  # noqa: BLE001 - whoever asked is told
@@ -199,8 +196,6 @@ class Writer(HeldFile):
             return
         try:
             check_pages(self.path)
-            for _ in self.checkpoints.look():
-                pass
         except Exception as error:  # noqa: BLE001 - the border of the thread; _undo tells it
             self._undo(error)
 
@@ -210,7 +205,6 @@ class Writer(HeldFile):
         if tables is None or not self._has_to_tidy:
             return
         try:
-            self.checkpoints.unseal()
             if self._tidying is None and self._tidy_at is not None:
                 self._tidying = self._everything_hourly(tables, self._tidy_at)
                 self._tidy_at = None
@@ -228,8 +222,7 @@ class Writer(HeldFile):
 
     def _everything_hourly(self, tables: Tables, now: float) -> Iterator[int]:
         yield from steps(tables.db, tables.names, self._retention, now)
-        yield from self.checkpoints.look()
 
-    def _close_database(self, *, keep_sums: bool = True) -> None:
+    def _close_database(self) -> None:
         self._tidying = None
-        super()._close_database(keep_sums=keep_sums)
+        super()._close_database()

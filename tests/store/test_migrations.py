@@ -12,8 +12,7 @@ import pytest
 
 from clauditor.model.packing import pack
 from clauditor.store import database
-from clauditor.store.checkpoint import Corrupt
-from clauditor.store.database import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from clauditor.store.database import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, Corrupt
 from clauditor.store.store import Store
 from support.life import NOW
 from support.story import Story
@@ -109,7 +108,7 @@ def test_a_migration_that_is_cut_short_leaves_the_old_schema(path: Path, version
         finally:
             db.close()
     assert limit < first + 99
-    assert limit > first + 1 or version > 2  # the later ones need no page more
+    assert limit > first + 1 or version > 1  # the later ones need one page or none
     db = database.open_for_writing(path)
     assert db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION == len(MIGRATIONS)
     assert db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID

@@ -11,6 +11,7 @@ import pytest
 
 from clauditor.hub import Hub
 from clauditor.model.events import GapFound, LabelFound, SignalRaised
+from clauditor.store.aside import set_aside
 from clauditor.store.database import open_for_reading
 from clauditor.store.store import Store
 from support.life import NOW, USAGE, Book, Life, settle
@@ -167,8 +168,19 @@ def test_a_quarantined_file_of_any_number_goes(opened: Store, path: Path) -> Non
     for number in (1, 2, 13):
         for part in ("", "-wal"):
             path.with_name(f"{path.name}.broken-{number}{part}").write_bytes(b"x")
-    path.with_name("clauditor.db.mine").write_bytes(b"a name of the user's own")
     purged(opened, before=0.0)
-    assert [file.name for file in path.parent.glob("clauditor.db.*")] in (
-        [["clauditor.db.mine", "clauditor.db.lock"], ["clauditor.db.lock", "clauditor.db.mine"]]
-    )
+    assert [file.name for file in path.parent.glob("clauditor.db.*")] == ["clauditor.db.lock"]
+
+
+@pytest.mark.parametrize("what", [{"before": 0.0}, {"everything": True}])
+def test_files_of_a_persons_own_stay_and_a_half_done_restore_goes(
+    opened: Store, path: Path, what: dict[str, Any]
+) -> None:
+    own = ("mine", "backup-2026-11-23", "broken-1.gz", "broken-1-wal-2", "my.broken-1", "replaced-new")
+    for end in (*own, "replaced-1", "replaced-1-shm", "incoming", "incoming-journal"):
+        path.with_name(f"clauditor.db.{end}").write_bytes(b"x")
+    path.with_name("clauditor.db.broken-1").mkdir()
+    assert [file.name for file in set_aside(path)] == ["clauditor.db.replaced-1"]
+    purged(opened, **what)
+    left = {file.name.removeprefix("clauditor.db.") for file in path.parent.glob("clauditor.db.*")}
+    assert left == {*own, "lock", "broken-1"}

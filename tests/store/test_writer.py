@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,7 @@ from clauditor.hub import Hub
 from clauditor.model.events import GapFound
 from clauditor.store import buffer, database, writer
 from clauditor.store.batch import SessionRow
-from clauditor.store.checkpoint import Corrupt
-from clauditor.store.database import SCHEMA_VERSION
+from clauditor.store.database import SCHEMA_VERSION, Corrupt
 from clauditor.store.store import Store
 from support.life import NOW, Book, Life, settle, until
 
@@ -442,3 +442,24 @@ def test_a_state_begun_while_the_kept_one_could_not_be_read_does_not_replace_it(
     assert kept is not None
     assert kept.turns == 3
     assert later.writer.rows_dropped == 1
+
+
+def test_a_job_that_nobody_waits_for_any_more_is_left_out_and_the_writer_goes_on(store: Store) -> None:
+    begun, release = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def wait(_: writer.Writer) -> None:
+        begun.set()
+        release.wait(20)
+
+    slow = store.writer.perform(wait)
+    assert begun.wait(10)
+    unwanted = store.writer.perform(lambda _: done.append("unwanted"))
+    assert unwanted.cancel()
+    release.set()
+    slow.result(10)
+    store.writer.perform(lambda _: done.append("next")).result(10)
+    Life(live(store), "s").turn()
+    settle(store)
+    assert done == ["next"]
+    assert turns_of(store, "s") == 1

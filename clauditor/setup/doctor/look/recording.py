@@ -13,6 +13,7 @@ from typing import Any, Final
 from clauditor.client import connect
 from clauditor.setup.doctor.facts import History, Recording
 from clauditor.setup.doctor.look.scene import Scene
+from clauditor.store.aside import set_aside
 from clauditor.store.database import APPLICATION_ID, SCHEMA_VERSION
 
 HEAD: Final = b"SQLite format 3\0"
@@ -39,7 +40,7 @@ def look_at_history(scene: Scene) -> History:
         is_ours=is_young or application == APPLICATION_ID,
         is_read_only=head is not None and not os.access(path, os.W_OK),
         newest_schema=SCHEMA_VERSION,
-        broken=tuple(sorted(one.name for one in path.parent.glob(f"{path.name}.broken-*[0-9]"))),
+        broken=tuple(file.name for file in set_aside(path) if ".broken-" in file.name),
     )
 
 
