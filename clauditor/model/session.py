@@ -135,7 +135,9 @@ class Session:
                 if self.told.see(event):
                     self.prompting.attended_at = event.at
             case SessionEnded():
-                self.ended_at, self.told.asking = event.at, None
+                # An end may be told twice: the first is the one, until it lives again.
+                self.ended_at = event.at if self.ended_at is None else self.ended_at
+                self.told.asking = None
             case SignalRaised() | SignalCleared() | SessionMuted():
                 self._note_attention(event)
             case _:

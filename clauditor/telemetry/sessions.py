@@ -79,7 +79,7 @@ class SessionCounts:
                 self._count_after(event, session)
             case Compacted() if session is not None:
                 self._count_before(event, session)
-            case SessionEnded() if session is not None:
+            case SessionEnded() if session is not None and session.ended_at == event.at:
                 self._ended.labels(self._end_reason(event.reason)).inc()
                 self._turns.observe(session.turns)
                 if session.bill.usd is not None:

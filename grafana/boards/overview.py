@@ -21,7 +21,7 @@ from grafana.boards.parts import (
     together,
     while_recorded,
 )
-from grafana.boards.sessions import LIMITS, SESSIONS
+from grafana.boards.sessions import LIMITS, OF_A_PLAN, SESSIONS
 
 _CHOSEN: Final = '{model=~"$model",project=~"$project"}'
 _MODEL: Final = '{model=~"$model"}'
@@ -79,9 +79,9 @@ _FIRST: Final = Section(
         ),
         number(
             "Fullest limit",
-            'max(clauditor_limit_used_ratio{billing="plan",window!="overage"})',
+            f"max(clauditor_limit_used_ratio{OF_A_PLAN})",
             says="How full the fullest window of a plan is now, of all accounts. From 90 % on, sessions will soon be held up. With "
-            "an API key there are no windows; its token buckets are further down.",
+            "an API key there are no windows: its token buckets fill up again by themselves.",
             unit=SHARE,
             decimals=0,
             empty="no plan told yet",
@@ -96,7 +96,7 @@ _MONEY: Final = Section(
         lines(
             "Spend over time",
             Query(
-                expr=f"sum by (model) (rate(clauditor_cost_usd_total{_CHOSEN}[$__interval]))",
+                expr=f"sum by (model) (increase(clauditor_cost_usd_total{_CHOSEN}[$__interval]))",
                 legend="{{model}}",
             ),
             says="List price, by the model that answered. Each bar is the time up to it: five minutes, or more where much time is shown.",

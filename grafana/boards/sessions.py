@@ -17,6 +17,9 @@ from grafana.boards.parts import (
 
 _CHOSEN: Final = '{model=~"$model",project=~"$project"}'
 _PRESSING: Final = '{severity!="notice"}'
+OF_A_PLAN: Final = '{billing="plan",window!="overage"}'
+"""Windows that hold work up: neither the token buckets of an API key, nor usage that is paid for beyond the plan."""
+
 _STATES: Final = {
     "thinking": "semi-dark-blue",
     "streaming": "blue",
@@ -94,19 +97,20 @@ LIMITS: Final = Section(
     panels=(
         lines(
             "How full the windows are",
-            Query(expr="max by (window) (clauditor_limit_used_ratio)", legend="{{window}}"),
-            says="Each window of the account, the fullest where there are several accounts, from empty (0 %) to full (100 %). "
+            Query(expr=f"max by (window) (clauditor_limit_used_ratio{OF_A_PLAN})", legend="{{window}}"),
+            says="Each window of the plan, the fullest where there are several accounts, from empty (0 %) to full (100 %). "
             "The dashed line at 90 % is where it becomes pressing; a drop is a reset.",
             unit=SHARE,
             decimals=0,
             most=1,
-            empty="no limit told in this time",
+            empty="no plan told in this time",
             steps=((None, "transparent"), (0.9, "red")),
         ),
         ranking(
             "At their reset, at this pace",
             Query(
-                expr="max by (window) (clauditor_limit_projected_ratio) or max by (window) (clauditor_limit_used_ratio)",
+                expr=f"max by (window) (clauditor_limit_projected_ratio{OF_A_PLAN})"
+                f" or max by (window) (clauditor_limit_used_ratio{OF_A_PLAN})",
                 legend="{{window}}",
             ),
             says="How full each window will be when it is reset if the last hour goes on: 100 % or more means that it fills up "
@@ -114,21 +118,21 @@ LIMITS: Final = Section(
             unit=SHARE,
             decimals=0,
             width=6,
-            empty="no limit told yet",
+            empty="no plan told yet",
             steps=((None, "green"), (0.9, "orange"), (1, "red")),
             most=1,
         ),
         ranking(
             "Time to the reset",
             Query(
-                expr="clamp_min(min by (window) (clauditor_limit_resets_timestamp_seconds) - time(), 0)",
+                expr=f"clamp_min(min by (window) (clauditor_limit_resets_timestamp_seconds{OF_A_PLAN}) - time(), 0)",
                 legend="{{window}}",
             ),
             says="How long until each window begins anew, the next one where there are several accounts.",
             unit=SECONDS,
             decimals=0,
             width=6,
-            empty="no limit told yet",
+            empty="no plan told yet",
         ),
     ),
 )

@@ -122,6 +122,28 @@ async def test_a_report_is_made_of_live_and_of_past_sessions(sidecar: Sidecar) -
     await sidecar.get("/api/v1/sessions/nobody/postmortem", status=404)
 
 
+async def test_a_report_knows_a_signal_that_the_history_does_not_have_yet(sidecar: Sidecar) -> None:
+    life = sidecar.life("aaaa")
+    life.turn()
+    await sidecar.settle()
+    life.start()
+    sidecar.now = life.at + 100
+    sidecar.hub.tick(sidecar.now)
+
+    async def told() -> list[tuple[str, int, float, float | None]]:
+        made = await sidecar.get("/api/v1/sessions/aaaa/postmortem")
+        return [
+            (one["name"], one["times"], one["raised_at"], one["cleared_at"])
+            for one in made["findings"]
+            if one["name"] == STALLED
+        ]
+
+    at_once = await told()
+    assert at_once == [(STALLED, 1, sidecar.now, None)]
+    await sidecar.settle()
+    assert await told() == at_once  # kept now, and still one
+
+
 async def test_a_status_line_is_taken_and_answered_in_one_go(sidecar: Sidecar) -> None:
     sidecar.life("aaaa").turn()
     other = sidecar.life("bbbb")

@@ -95,6 +95,20 @@ def test_several_series_have_names(dashboard: dict[str, Any]) -> None:
             assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
 
 
+def test_a_bar_is_the_sum_of_its_time_and_not_a_pace(dashboard: dict[str, Any]) -> None:
+    for panel in panels(dashboard):
+        if panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars":
+            for target in panel["targets"]:
+                assert "increase(" in target["expr"], panel["title"]
+                assert "rate(" not in target["expr"], panel["title"]
+
+
+def test_limits_are_the_windows_of_a_plan(dashboard: dict[str, Any]) -> None:
+    for expr in expressions(dashboard):
+        for chosen in re.findall(r"clauditor_limit_\w+(\{.*?\})?", expr):
+            assert chosen == '{billing="plan",window!="overage"}', expr
+
+
 def test_panels_fill_the_grid_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
     places = [panel["gridPos"] for panel in dashboard["panels"]]
     assert all(0 <= place["x"] <= 24 - place["w"] for place in places)

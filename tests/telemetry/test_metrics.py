@@ -144,6 +144,23 @@ def test_sessions_are_counted_as_they_start_and_weighed_as_they_end(metrics: Met
     assert seen["clauditor_session_cost_usd_count"] == 1
 
 
+def test_an_end_that_is_told_twice_counts_once_until_the_session_lives_again(
+    metrics: Metrics, life: Life
+) -> None:
+    def end(after_seconds: float) -> None:
+        life.hub.publish(SessionEnded(at=life.at + after_seconds, session_id=SESSION, reason="hook"))
+
+    life.turn()
+    end(9)
+    end(9.5)
+    assert samples(metrics)['clauditor_sessions_ended_total{reason="hook"}'] == 1
+    assert samples(metrics)["clauditor_session_turns_count"] == 1
+    life.turn()
+    end(9)
+    assert samples(metrics)['clauditor_sessions_ended_total{reason="hook"}'] == 2
+    assert samples(metrics)["clauditor_session_turns_count"] == 2
+
+
 def test_a_call_that_another_model_answers_is_a_fallback(metrics: Metrics, life: Life) -> None:
     exchange_id = life.start()
     common: dict[str, Any] = {"session_id": SESSION, "exchange_id": exchange_id}
