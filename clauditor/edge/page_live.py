@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta, timezone
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from clauditor.edge.encoding import to_json
 from clauditor.edge.feed import SLICE, FeedFullError, LiveSessions
@@ -55,7 +56,8 @@ class LivePage:
         self._number = 0
         self._dirty: dict[str, None] = {}
         self._wakers: set[asyncio.Event] = set()
-        self._renderings: dict[tuple[ViewName, int], _Rendering] = {}
+        # Held by the streams that read them; gone with the last one.
+        self._renderings: WeakValueDictionary[tuple[ViewName, int], _Rendering] = WeakValueDictionary()
         self._has_spent = True
         self._summed_at = float("-inf")
         self._summing: asyncio.Future[dict[str, Any]] | None = None
@@ -80,7 +82,7 @@ class LivePage:
             waker.set()
 
     def stream(self, choices: Choices, zone_minutes: int) -> AsyncIterator[bytes]:
-        """Frames for one page, for ever. Raises FeedFullError before the first one."""
+        """Frames for one page, for ever; it counts from the first one on. Raises FeedFullError before that."""
         if len(self._wakers) >= MAX_PAGES:
             raise FeedFullError
         return self._stream(choices, zone_minutes)
@@ -88,6 +90,10 @@ class LivePage:
     # ------------------------------------------------------------------------------------------------
 
     async def _stream(self, choices: Choices, zone_minutes: int) -> AsyncIterator[bytes]:
+        if (
+            len(self._wakers) >= MAX_PAGES
+        ):  # others began since it was asked for; the page asks again, and is told
+            return
         loop, waker = asyncio.get_running_loop(), asyncio.Event()
         if not self._wakers:
             self.views.clear()
@@ -119,9 +125,9 @@ class LivePage:
                 self._renderings.clear()
 
     async def _refresh(self) -> None:
-        """Narrow anew what changed."""
-        dirty, self._dirty = list(self._dirty), {}
-        for count, session_id in enumerate(dirty, 1):
+        """Narrow anew what changed; where it is cancelled, the rest is left for the next one."""
+        for count in range(1, len(self._dirty) + 1):
+            session_id, _ = self._dirty.popitem()
             self._number += 1
             self.stamps[session_id] = self._number
             snapshot = self._hub.snapshot(session_id, self._now())

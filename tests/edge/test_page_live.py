@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from clauditor.edge import page_live
-from clauditor.edge.feed import FeedFullError
+from clauditor.edge.feed import SLICE, FeedFullError
 from clauditor.edge.page_live import LivePage
 from clauditor.ui.views.find import parse_query
 from clauditor.ui.views.web import Choices
@@ -105,6 +107,47 @@ async def test_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     await told(page.stream(PLAIN, 0), "rows")
     with pytest.raises(FeedFullError):
         page.stream(PLAIN, 0)
+
+
+async def test_streams_asked_for_together_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_live, "MAX_PAGES", 1)
+    page = live(Hub(1))
+    one, two = page.stream(PLAIN, 0), page.stream(PLAIN, 0)
+    await told(one, "rows")
+    assert [frame async for frame in two] == []
+    assert page.pages == 1
+
+
+async def test_a_page_that_leaves_while_rows_are_made_takes_no_change_with_it() -> None:
+    hub = Hub(SLICE * 3)
+    page = live(hub)
+    stays = page.stream(PLAIN, 0)
+    await told(stays, "rows")
+    asked = hub.asked
+    for key in list(hub.shots):
+        hub.shots[key] = hub.shots[key] | {"label": "another label"}
+    page.changed(hub.shots)
+    goes = asyncio.ensure_future(anext(page.stream(PLAIN, 0)))
+    while hub.asked == asked:  # noqa: ASYNC110 - one step of the loop after the other
+        await asyncio.sleep(0)
+    assert hub.asked < asked + len(hub.shots)
+    goes.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await goes
+    seen: set[str] = set()
+    while len(seen) < len(hub.shots):
+        seen |= {row["id"] for row in (await told(stays, "rows"))["rows"]}
+    assert all(view.label == "another label" for view in page.views.values())
+
+
+async def test_rows_are_made_only_for_those_who_look() -> None:
+    page = live(Hub(3))
+    stays, goes = page.stream(PLAIN, 0), page.stream(PLAIN, 60)
+    await told(stays, "rows")
+    await told(goes, "rows")
+    assert set(page._renderings) == {("attention", 0), ("attention", 60)}
+    await goes.aclose()  # type: ignore[attr-defined]  # a generator
+    assert set(page._renderings) == {("attention", 0)}
 
 
 async def test_closing_ends_every_stream() -> None:

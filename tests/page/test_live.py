@@ -108,6 +108,8 @@ async def test_finding_narrows_the_table_and_says_when_nothing_matches(sidecar: 
     await opened.page.keyboard.press("Escape")
     await opened.page.keyboard.press("Escape")
     await opened.until("() => document.querySelectorAll('.row').length === 3")
+    assert len(await opened.texts(".row[aria-selected=true]")) == 1
+    assert len(await opened.texts(".row[tabindex='0']")) == 1
 
 
 async def test_the_history_is_searched_and_a_session_opened(sidecar: Sidecar, opened: Tab) -> None:

@@ -8,7 +8,7 @@ import { letIn } from "./key.js";
 import { Limits } from "./limits.js";
 import { Stream } from "./stream.js";
 import { Table } from "./table.js";
-import { element, fill, pieces, setClock, tick } from "./text.js";
+import { element, fill, pieces, prune, setClock, tick } from "./text.js";
 
 const VIEWS = ["attention", "cost", "context", "cache", "limit"];
 const SORTS = ["attention", "name", "cost", "context", "cache", "limit", "age"];
@@ -19,21 +19,22 @@ const KEYS = [
   ["p", "post-mortem"], ["← → 1-6", "other tab (of a session)"], ["Esc", "back"], ["?", "this"],
 ];
 const AT_IT_MS = 15_000;
+const SAID_MS = 8000;
 const at = (id) => document.getElementById(id);
 const choices = { view: "attention", sort: "", find: "", unfold: "0" };
 const headline = new Headline();
-let screen = "live";
+let screen = "live", cameFrom = "live"; // the screen a session was opened from
 let skew = 0, heardAt = null, isHeard = false, isLocked = false;
 
 setClock(() => (isHeard || heardAt === null ? Date.now() / 1000 + skew : heardAt));
 
 const table = new Table(at("table"), { chosen: (id) => beside.show(id), opened: (id) => open(id) });
-const about = { opened: (id, report) => open(id, report), failed: say, locked };
+const about = { opened: (id, report) => open(id, report), back, failed: say, locked };
 const beside = new Detail(at("detail"), false, about);
 const whole = new Detail(at("session"), true, about);
 const history_ = new History(at("history"), { opened: (id) => open(id), locked });
 const limits = new Limits(at("limits"), { locked });
-const stream = new Stream({ news, lost, locked });
+const stream = new Stream({ news, lost, rests, locked });
 
 function news(message, isFirst) {
   skew = message.at - Date.now() / 1000;
@@ -56,10 +57,17 @@ function news(message, isFirst) {
   if (screen === "session" && changed.has(whole.id)) whole.changed();
 }
 
-function lost() {
+// `sentence`: why, where the sidecar said it.
+function lost(sentence) {
   isHeard = false;
   const time = heardAt === null ? "" : new Date(heardAt * 1000).toLocaleTimeString("en-GB");
-  headline.notice(time ? `silent since ${time}, asks again; see: clauditor status` : "connecting");
+  headline.notice(sentence || (time ? `silent since ${time}, asks again; see: clauditor status` : "connecting"));
+}
+
+// Out of sight, and not the tab that listens: its title should not count what it does not hear of.
+function rests() {
+  isHeard = false;
+  if (!isLocked) document.title = "clauditor";
 }
 
 function locked() {
@@ -68,8 +76,14 @@ function locked() {
   headline.notice("This page needs a new key. Run: clauditor web");
 }
 
+let unsay = null;
+
+// For eyes and for screen readers.
 function say(sentence) {
-  if (sentence) at("said").textContent = sentence;
+  at("said").textContent = at("told").textContent = sentence;
+  at("told").hidden = false;
+  clearTimeout(unsay);
+  unsay = setTimeout(() => { at("told").hidden = true; }, SAID_MS);
 }
 
 function choose(change) {
@@ -89,11 +103,20 @@ function open(id, report = false) {
   if (report) whole.report();
 }
 
+function back() {
+  if (!whole.leaveReport()) location.hash = cameFrom;
+}
+
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return null; }
+}
+
 function show() {
   const asked = location.hash.slice(1) || "live";
-  const id = asked.startsWith("session=") ? decodeURIComponent(asked.slice(8)) : null;
+  const id = asked.startsWith("session=") ? decoded(asked.slice(8)) : null;
   const before = screen;
   screen = id !== null ? "session" : SCREENS.includes(asked) && asked !== "session" ? asked : "live";
+  if (before !== "session") cameFrom = before;
   for (const name of SCREENS) at(name).hidden = name !== screen;
   for (const link of document.querySelectorAll("[data-screen]")) {
     if (link.dataset.screen === screen) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
@@ -116,7 +139,7 @@ const ON_LIVE = {
   Escape: () => { at("find").value = ""; choose({ find: "" }); },
 };
 const ON_SESSION = {
-  Escape: () => (whole.isReport ? whole.show(whole.id) : (location.hash = "live")),
+  Escape: back,
   ArrowRight: () => whole.turn(1), ArrowLeft: () => whole.turn(-1), l: () => whole.turn(1), h: () => whole.turn(-1),
 };
 const ANYWHERE = {
@@ -178,7 +201,8 @@ function keepTime() {
   setInterval(() => {
     seconds += 1;
     const isDue = performance.now() - touchedAt < AT_IT_MS || seconds % 5 === 0;
-    if (isDue && screen === "live" && document.visibilityState === "visible") tick(table.unseen);
+    if (screen !== "live" || document.visibilityState !== "visible") prune();
+    else if (isDue) tick(table.unseen);
   }, 1000);
 }
 
@@ -197,6 +221,8 @@ async function arrived() {
 }
 
 async function begin() {
+  isHeard = false;
+  headline.notice("connecting");
   const problem = await letIn();
   isLocked = problem !== "";
   show();

@@ -4,7 +4,6 @@ import uPlot from "./uPlot.esm.js";
 import { element } from "./text.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const drawn = new Set();
 
 // Tokens as people read them: 950, 118k, 1.2M.
 const short = (number) => Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(number);
@@ -21,7 +20,8 @@ function axes(yValues) {
   return [{ ...common(), grid: { show: false }, space: 76, size: 26, values: times }, { ...common(), size: 56, space: 26, values: (_, all) => all.map(yValues) }];
 }
 
-// A chart in a figure that follows its width. `make(width)`: options; it is drawn anew when the theme changes.
+// A chart in a figure that follows its width; drawn only while it can be seen, as uPlot holds what is drawn until told
+// otherwise. `make()`: options; they are made anew when the theme changes.
 function figure(words, height, make, data) {
   const place = element("div", { class: "plot", role: "img", "aria-label": words });
   const shown = element("figure", { class: "chart" }, element("figcaption", {}, words), place);
@@ -31,17 +31,19 @@ function figure(words, height, make, data) {
     plot = new uPlot({ ...make(), width: Math.max(160, place.clientWidth), height, legend: { show: false }, cursor: { show: false } }, data, place);
   };
   const watch = new ResizeObserver(() => {
-    if (!place.isConnected) return;
-    if (plot === null) draw();
+    if (place.clientWidth === 0) {
+      plot?.destroy();
+      plot = null;
+    } else if (plot === null) draw();
     else plot.setSize({ width: Math.max(160, place.clientWidth), height });
   });
   watch.observe(place);
-  drawn.add({ place, draw });
+  place.redraw = () => plot && draw();
   return shown;
 }
 
 export function redraw() {
-  for (const one of drawn) if (one.place.isConnected) one.draw(); else drawn.delete(one);
+  for (const place of document.querySelectorAll(".plot")) place.redraw();
 }
 
 // Context and cost of one session, call by call.

@@ -1,7 +1,7 @@
 // One session: its facts, tabs and curves, and its post-mortem; beside the table, or on a screen of its own.
 
 import { sessionCharts } from "./charts.js";
-import { ask, LockedError, pathOf, send } from "./key.js";
+import { ask, LockedError, pathOf, send, sentenceOf } from "./key.js";
 import { element, roleClass } from "./text.js";
 
 export const TABS = ["overview", "timeline", "agents", "tools", "cache", "attempts"];
@@ -19,11 +19,12 @@ export class Detail {
   id = null;
   shown = null;
 
-  // `told`: { opened(id), failed(sentence), locked() }; `isWhole`: it has the screen for itself.
+  // `told`: { opened(id), back(), failed(sentence), locked() }; `isWhole`: it has the screen for itself.
   constructor(place, isWhole, told) {
     this.#place = place;
     this.#isWhole = isWhole;
     this.#told = told;
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.changed());
   }
 
   get isReport() { return this.shown?.sections !== undefined; }
@@ -49,23 +50,31 @@ export class Detail {
     this.#timer = setTimeout(() => { this.#timer = null; this.#read(); }, pause);
   }
 
+  // From its post-mortem to the tab before it; false where no post-mortem is shown.
+  leaveReport() {
+    if (!this.isReport) return false;
+    this.show(this.id, this.#tab);
+    return true;
+  }
+
   turn(steps) {
     this.show(this.id, TABS[(TABS.indexOf(this.#tab) + steps + TABS.length) % TABS.length]);
   }
 
   // Mute it, or let it ask again; `known`: its row, which is there before all about it was read.
   async mute(known = this.shown) {
-    if (known === null || !(known.muted || known.level !== "ok")) return;
+    if (known === null || this.isReport || !(known.muted || known.level !== "ok")) return;
     await this.#safely(() => send(pathOf(this.id, "/mute"), { muted: !known.muted }));
     this.#read();
   }
 
   async report() {
     const turn = ++this.#asked;
-    const told = await this.#safely(() => ask(pathOf(this.id, "/postmortem")));
+    const told = await this.#safely(() => ask(pathOf(this.id, "/postmortem")), turn);
     if (turn !== this.#asked || told === undefined) return;
     this.shown = told;
-    this.#place.replaceChildren(...reportNodes(told));
+    this.#said = "";
+    this.#place.replaceChildren(...reportNodes(told, this.#button("back", "back", () => this.#told.back())));
     this.#place.scrollTop = 0;
   }
 
@@ -73,7 +82,7 @@ export class Detail {
     if (this.id === null || document.visibilityState === "hidden") return;
     const turn = ++this.#asked;
     this.#readAt = performance.now();
-    const told = await this.#safely(() => ask(pathOf(this.id), { tab: this.#tab }));
+    const told = await this.#safely(() => ask(pathOf(this.id), { tab: this.#tab }), turn);
     if (turn !== this.#asked || told === undefined) return;
     this.shown = told;
     const said = JSON.stringify(told);
@@ -82,26 +91,34 @@ export class Detail {
     this.#draw();
   }
 
-  async #safely(deed) {
+  // What the deed gives; where it fails, undefined, and why is said: in the place where the session is not shown yet.
+  // `turn`: of which reading it is.
+  async #safely(deed, turn = this.#asked) {
     try {
       return await deed();
     } catch (error) {
       if (error instanceof LockedError) this.#told.locked();
-      else this.#told.failed(error instanceof TypeError ? "" : error.message);
+      else if (turn === this.#asked && this.shown === null) {
+        this.#said = "";
+        this.#place.replaceChildren(element("p", { class: "r-act" }, sentenceOf(error)));
+      } else if (turn === this.#asked) this.#told.failed(sentenceOf(error));
       return undefined;
     }
+  }
+
+  #button(name, text, deed, more = {}) {
+    const made = element("button", { type: "button", ...more }, text);
+    made.dataset.name = name;
+    made.addEventListener("click", deed);
+    return made;
   }
 
   #draw() {
     const told = this.shown;
     const focused = this.#place.contains(document.activeElement) ? document.activeElement.dataset.name : null;
-    const button = (name, text, deed, more = {}) => {
-      const made = element("button", { type: "button", ...more }, text);
-      made.dataset.name = name;
-      made.addEventListener("click", deed);
-      return made;
-    };
+    const button = this.#button;
     const deeds = element("div", { class: "deeds" },
+      this.#isWhole ? button("back", "back", () => this.#told.back()) : null,
       told.can_mute ? button("mute", told.muted ? "unmute" : "mute", () => this.mute()) : null,
       button("report", "post-mortem", () => (this.#isWhole ? this.report() : this.#told.opened(this.id, true))),
       this.#isWhole ? null : button("more", "more", () => this.#told.opened(this.id)));
@@ -135,9 +152,10 @@ function terminalLines(lines) {
   return place;
 }
 
-function reportNodes(report) {
+function reportNodes(report, back) {
   return [
-    element("header", { class: "title" }, element("h2", {}, report.title), element("p", { class: "r-dim" }, report.about)),
+    element("header", { class: "title" }, element("h2", {}, report.title), element("p", { class: "r-dim" }, report.about),
+      element("div", { class: "deeds" }, back)),
     ...report.sections.map((section) => element("section", { class: "part" },
       section.title ? element("h3", {}, section.title) : null, sectionNode(section))),
   ];

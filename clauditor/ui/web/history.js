@@ -1,6 +1,6 @@
 // The history: sessions live and past, found by a word and by how long ago.
 
-import { ask, LockedError } from "./key.js";
+import { ask, LockedError, sentenceOf } from "./key.js";
 import { element, pieces } from "./text.js";
 
 const WAIT_MS = 250; // after a key, before the history is searched
@@ -42,7 +42,7 @@ export class History {
       if (turn === this.#asked) this.#draw(told);
     } catch (error) {
       if (error instanceof LockedError) this.#told.locked();
-      else if (turn === this.#asked) this.#list.replaceChildren(element("p", { class: "r-act" }, error instanceof TypeError ? "Clauditor does not answer." : error.message));
+      else if (turn === this.#asked) this.#list.replaceChildren(element("p", { class: "r-act" }, sentenceOf(error)));
     }
   }
 

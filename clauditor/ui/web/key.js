@@ -1,8 +1,22 @@
 // The door: a single-use code from the address becomes a key, kept for this tab; questions carry it.
 
 const NAME = "clauditor-key";
+const ANSWER_MS = 15_000;
 
 export class LockedError extends Error {}
+
+// What the sidecar says instead of an answer: one sentence.
+export class RefusedError extends Error {}
+
+export function sentenceOf(error) {
+  return error instanceof RefusedError ? error.message : "Clauditor does not answer.";
+}
+
+// The sidecar's own sentence in an answer that is not good.
+export async function refusal(answer) {
+  const body = await answer.json().catch(() => null);
+  return new RefusedError(body?.error?.message ?? "Clauditor failed to answer.");
+}
 
 export function key() {
   return sessionStorage.getItem(NAME);
@@ -18,6 +32,7 @@ export async function letIn() {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ code }),
     credentials: "omit",
+    signal: AbortSignal.timeout(ANSWER_MS),
   }).catch(() => null);
   const body = await answer?.json().catch(() => null);
   if (answer?.ok && typeof body?.key === "string") {
@@ -41,20 +56,19 @@ export async function request(path, options = {}) {
   return answer;
 }
 
-// The JSON at a path; an error's own sentence is thrown as an Error.
+// The JSON at a path. Throws RefusedError.
 export async function ask(path, query = {}) {
   const asked = new URLSearchParams({ zone: String(-new Date().getTimezoneOffset()) });
   for (const [name, value] of Object.entries(query)) if (value !== "" && value !== null) asked.set(name, String(value));
-  const answer = await request(`${path}?${asked}`);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body?.error?.message ?? "Clauditor failed to answer.");
-  return body;
+  const answer = await request(`${path}?${asked}`, { signal: AbortSignal.timeout(ANSWER_MS) });
+  if (!answer.ok) throw await refusal(answer);
+  return answer.json();
 }
 
 export async function send(path, body) {
   const headers = { "Content-Type": "application/json" };
-  const answer = await request(path, { method: "POST", headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error((await answer.json())?.error?.message ?? "Clauditor failed to answer.");
+  const answer = await request(path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS) });
+  if (!answer.ok) throw await refusal(answer);
 }
 
 export const pathOf = (id, more = "") => `/api/v1/page/sessions/${encodeURIComponent(id)}${more}`;

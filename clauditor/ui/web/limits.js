@@ -1,7 +1,7 @@
 // How full the plan's windows are and where the pace leads; what the last days cost.
 
 import { dayChart } from "./charts.js";
-import { ask, LockedError } from "./key.js";
+import { ask, LockedError, sentenceOf } from "./key.js";
 import { element, roleClass } from "./text.js";
 
 // One gauge: what is used, and a mark where the pace leads by the reset. The words say the same.
@@ -34,7 +34,7 @@ export class Limits {
       this.#draw(await ask("/api/v1/page/limits"));
     } catch (error) {
       if (error instanceof LockedError) this.#told.locked();
-      else this.#place.replaceChildren(element("p", { class: "r-act" }, error instanceof TypeError ? "Clauditor does not answer." : error.message));
+      else this.#place.replaceChildren(element("p", { class: "r-act" }, sentenceOf(error)));
     }
   }
 

@@ -75,9 +75,7 @@ export class Table {
 
   select(id, focus = false) {
     if (id === undefined || !this.#rows.has(id)) return;
-    const before = this.#rows.get(this.selected)?.node;
-    before?.setAttribute("aria-selected", "false");
-    before?.setAttribute("tabindex", "-1");
+    this.#unmark();
     const node = this.#rows.get(id).node;
     node.setAttribute("aria-selected", "true");
     node.setAttribute("tabindex", "0");
@@ -88,6 +86,12 @@ export class Table {
     const isOther = this.selected !== id;
     this.selected = id;
     if (isOther) this.#told.chosen(id);
+  }
+
+  #unmark() {
+    const node = this.#rows.get(this.selected)?.node;
+    node?.setAttribute("aria-selected", "false");
+    node?.setAttribute("tabindex", "-1");
   }
 
   // Rows out of sight need not tick; those that come into it are brought up to date at once.
@@ -140,6 +144,7 @@ export class Table {
     this.#sight.unobserve(node);
     this.unseen.delete(node);
     node.remove();
+    node.replaceChildren(); // so that its spans tick no more
     this.#rows.delete(id);
   }
 
@@ -159,14 +164,12 @@ export class Table {
       drop(kept.filter((index) => column(index).go > 0).reduce((least, index) => (column(index).go <= column(least).go ? index : least)));
     }
     this.#place.classList.toggle("narrow", isNarrow);
-    if (kept.join() !== this.#shown.join() || !this.#place.querySelector(".titles")) {
-      this.#shown = kept;
-      const template = kept.map((index) => {
-        const { least, most } = this.#columns[index];
-        return most > least ? `minmax(${least}ch, ${most > 60 ? 3 : 2}fr)` : `${least}ch`;
-      });
-      this.#place.style.setProperty("--columns", template.join(" "));
-    }
+    this.#shown = kept;
+    const template = kept.map((index) => {
+      const { least, most } = this.#columns[index];
+      return most > least ? `minmax(${least}ch, ${most > 60 ? 3 : 2}fr)` : `${least}ch`;
+    });
+    this.#place.style.setProperty("--columns", template.join(" "));
     this.#titles();
     for (const held of this.#rows.values()) this.#draw(held);
   }
@@ -209,6 +212,7 @@ export class Table {
       before = node;
     }
     if (!listed.has(this.selected)) {
+      this.#unmark();
       this.selected = null;
       if (this.#order.length > 0) this.select(this.#order[0]);
     }

@@ -56,10 +56,19 @@ export function setClock(told) {
 export function tick(unseen) {
   const now = clock();
   for (const one of TICKING) {
-    const cell = one.node.parentNode.parentNode;
-    if (cell === null) TICKING.delete(one);
-    else if (!unseen.has(cell.parentNode)) show(one, now);
+    if (isGone(one)) TICKING.delete(one);
+    else if (!unseen.has(one.node.parentNode.parentNode.parentNode)) show(one, now);
   }
+}
+
+// Forget the spans that left; for a page that does not tick now.
+export function prune() {
+  for (const one of TICKING) if (isGone(one)) TICKING.delete(one);
+}
+
+// A row that is folded away comes back with its spans; whatever else left the document does not.
+function isGone({ node }) {
+  return !node.isConnected && !node.getRootNode().classList?.contains("row");
 }
 
 function show(one, now) {
