@@ -25,6 +25,7 @@ SMALL = {
     "load": ("--rate", "40", "--seconds", "1", "--burst", "20"),
     "turns": ("30",),
     "scrape": ("--rounds", "3", "--scrapes", "4", "--settle", "0.1"),
+    "restarts": ("--restarts", "2"),
 }
 """How the benches that write docs/performance.md are run small."""
 

@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from clauditor.demo import Reply
-from faults import away, claude, claude_hooks, disk, faults
+from faults import away, claude, claude_hooks, faults
+from faults.catalogue import APART, in_a_laboratory_of_its_own, of_the_sidecar, of_the_upstream
 from faults.commands import STATES, cost_of_commands, limit_seconds
-from faults.faults import Fault
+from faults.crowd import crowd
 from faults.history import history
-from faults.kinds import FOUR, MATRIX, SMALL, Kind
+from faults.kinds import FOUR, MATRIX, SMALL
 from faults.lab import laboratory
 from faults.matrix import Cell, cell
 from faults.report import HEAD, Section, line, row
 from faults.silence import through_the_stack
 from faults.space import space
 from faults.stalls import stall
-from faults.strikes import MOODS, strikes
+from faults.strikes import strikes
 
 SILENT_SECONDS: Final = 1200.0
 GONE_SECONDS: Final = 45.0  # Envoy looks a name up every 30 s
 TOOL_SECONDS: Final = 0.02
-OF_ITS_OWN: Final[tuple[Callable[[], Fault], ...]] = (
-    faults.Absent,
-    disk.DatabaseCorrupt,
-    disk.DatabaseReadOnly,
-    disk.DiskFull,
-)
-"""Faults that leave a laboratory behind in which nobody else can work."""
-
-
-def healing() -> Iterator[Fault]:
-    """The others, each once."""
-    yield from (faults.Killed(), faults.Stopped(), faults.Blocked(), faults.Restarted())
-    yield from (faults.Impostor(mood, name) for mood, name in MOODS.items())
-    yield faults.ClockSet(3600, "clock an hour ahead")
-    yield faults.ClockSet(-86400, "clock a day back")
-    yield faults.Upstream(Reply.text("a" * 9000, end="rst", cut_after_bytes=4000), "upstream resets")
-    yield faults.Upstream(Reply.text("a", end="hang"), "upstream hangs", patience_seconds=1.0)
-    yield faults.Upstream(Reply.text("slowly", first_token_seconds=1.0), "upstream slow")
-    yield faults.Upstream(Reply.failure(529), "upstream 529")
-    yield disk.DatabaseLocked()
-    yield faults.EnvoyKilled()
 
 
 def matrix(directory: Path) -> Section:
@@ -60,12 +38,13 @@ def matrix(directory: Path) -> Section:
 
     is_whole = False
     with contextlib.suppress(KeyboardInterrupt):  # who has no more time gets what there is
-        for make in OF_ITS_OWN:
+        for make in APART:
             for kind in (SMALL, FOUR):
-                add(_in_its_own_laboratory(make(), kind))
+                with in_a_laboratory_of_its_own(fault := make()) as lab:
+                    add(cell(lab, fault, kind))
         with laboratory(directory, settings=faults.Blocked.settings) as lab:
             for kind in MATRIX:
-                for fault in healing():
+                for fault in (*of_the_sidecar(), *of_the_upstream(), faults.EnvoyKilled()):
                     add(cell(lab, fault, kind))
         is_whole = True
     section = Section(
@@ -89,18 +68,6 @@ def matrix(directory: Path) -> Section:
         section.say(f"An Envoy that was killed was back and ready after {max(gone):.2f} s at the latest.")
         section.complaints += ["a killed Envoy was away for more than a second"] if max(gone) > 1 else []
     return section
-
-
-def _in_its_own_laboratory(fault: Fault, kind: Kind) -> Cell:
-    with (
-        tempfile.TemporaryDirectory() as place,
-        tempfile.TemporaryDirectory() as small,
-        disk.small_disk(Path(small)) if fault.needs_root else contextlib.nullcontext(),
-        laboratory(
-            Path(place), data_dir=Path(small) / "data", is_absent=isinstance(fault, faults.Absent)
-        ) as lab,
-    ):
-        return cell(lab, fault, kind)
 
 
 def silence(directory: Path) -> Section:
@@ -216,4 +183,5 @@ PARTS: Final[dict[str, Callable[[Path], Section]]] = {
     "matrix": matrix,
     "history": history,
     "space": space,
+    "crowd": crowd,
 }

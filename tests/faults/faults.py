@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from clauditor.demo import Reply
 from faults.clients import PATIENCE_SECONDS
@@ -120,6 +120,17 @@ class Blocked(Fault):
     def heal(self, lab: Lab) -> None:
         (lab.levers / "blocked").unlink()
         until(lambda: lab.get("/healthz").status_code == 200, "a sidecar that answers again")
+
+
+MOODS: Final = {
+    "slow": "slow, 1 s a message",
+    "deaf": "not reading",
+    "garbage": "garbage replies",
+    "flood": "flood of replies",
+    "spurious": "spurious replies",
+    "immediate": "immediate responses",
+}
+"""What another program in the sidecar's place does wrong, and its name in the pages."""
 
 
 class Impostor(Fault):

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -237,8 +237,8 @@ def laboratory(
 
 
 @contextlib.contextmanager
-def traffic(lab: Lab, kind: Kind) -> Iterator[None]:
-    """Clients at both proxies that ask one after another; after the block each asks once more, something small."""
+def traffic(lab: Lab, kind: Kind, *, sides: Sequence[Side] = SIDES) -> Iterator[None]:
+    """Clients at both proxies, or at one, that ask one after another; after the block each asks once more, something small."""
     done, failed = threading.Event(), threading.Event()
     reply(kind)  # made beforehand: the long ones take a moment
     body(kind)
@@ -250,7 +250,7 @@ def traffic(lab: Lab, kind: Kind) -> Iterator[None]:
         if not failed.is_set():
             lab.ask(side, SMALL)
 
-    threads = [threading.Thread(target=work, args=(side,)) for side in SIDES for _ in range(kind.clients)]
+    threads = [threading.Thread(target=work, args=(side,)) for side in sides for _ in range(kind.clients)]
     for thread in threads:
         thread.start()
     try:

@@ -21,20 +21,12 @@ from faults.report import Section, ms
 SEED: Final = 2026
 STRUCK_SECONDS: Final = 0.15
 IN_A_ROW: Final = 10
-MOODS: Final = {
-    "slow": "slow, 1 s a message",
-    "deaf": "not reading",
-    "garbage": "garbage replies",
-    "flood": "flood of replies",
-    "spurious": "spurious replies",
-    "immediate": "immediate responses",
-}
 STRIKES: Final[tuple[tuple[Callable[[], Fault], int], ...]] = (
     (faults.Killed, 60),
     (faults.Restarted, 40),
     (faults.Stopped, 60),
     (faults.Blocked, 60),
-    *((lambda mood=mood, name=name: faults.Impostor(mood, name), 50) for mood, name in MOODS.items()),
+    *((lambda mood=mood, name=name: faults.Impostor(mood, name), 50) for mood, name in faults.MOODS.items()),
 )
 
 

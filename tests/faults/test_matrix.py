@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from clauditor.demo import Reply
 from faults import disk, faults
+from faults.catalogue import in_a_laboratory_of_its_own
+from faults.crowd import through
 from faults.faults import Fault
 from faults.judging import lengths
 from faults.kinds import FOUR, SIXTY_FOUR, SMALL, STREAMING, Kind
@@ -59,6 +59,13 @@ def test_nobody_notices(lab: Lab, fault: Fault, kind: Kind) -> None:
     assert found.complaints == [], found
 
 
+def test_a_crowd_passes_a_sidecar_that_stops_and_goes_on(lab: Lab) -> None:
+    found = through(lab, faults.Stopped(), 300)
+    assert found.complaints == [], found
+    assert found.bytes.exchanges["watched"] >= 300
+    assert found.strikes
+
+
 @pytest.mark.parametrize("by_seconds", [3600, -3600, 86_400, -86_400])
 def test_calls_last_as_long_as_they_did_while_the_clock_was_set(lab: Lab, by_seconds: int) -> None:
     before = len(lab.heard["watched"])
@@ -70,15 +77,10 @@ def test_calls_last_as_long_as_they_did_while_the_clock_was_set(lab: Lab, by_sec
 
 
 @pytest.mark.parametrize("fault", [disk.DatabaseCorrupt(), disk.DatabaseReadOnly(), disk.DiskFull()])
-def test_nobody_notices_what_happens_to_the_history(tmp_path: Path, fault: Fault) -> None:
+def test_nobody_notices_what_happens_to_the_history(fault: Fault) -> None:
     if fault.needs_root and os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    with (
-        disk.small_disk(place) if fault.needs_root else contextlib.nullcontext(),
-        laboratory(tmp_path, data_dir=place / "data") as lab,
-    ):
+    with in_a_laboratory_of_its_own(fault) as lab:
         found = cell(lab, fault, SMALL)
     sys.stdout.write(line(found) + "\n")
     assert found.complaints == [], found
