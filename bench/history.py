@@ -9,7 +9,6 @@ holds up writing for at most 50 ms at a time. Signals come from the hub, about o
 from __future__ import annotations
 
 import random
-import sqlite3
 import sys
 import tempfile
 import time
@@ -36,6 +35,7 @@ from clauditor.store.database import open_for_writing
 from clauditor.store.retention import Retention, steps
 from clauditor.store.rows import Names
 from clauditor.store.spending import SpentBy
+from clauditor.store.sqlite import connect
 from clauditor.store.store import Store
 
 START: Final = 1_790_000_000.0
@@ -194,7 +194,7 @@ def main() -> None:
 
 def sizes(path: Path, turns: int) -> None:
     print(f"{path.stat().st_size / turns:.1f} bytes a turn")
-    db = sqlite3.connect(path)
+    db = connect(path)
     tables = "SELECT name, sum(pgsize) FROM dbstat GROUP BY 1 ORDER BY 2 DESC LIMIT 8"
     for name, size in db.execute(tables):
         print(f"  {name:30} {size / turns:8.1f}")
@@ -262,7 +262,6 @@ def ask(store: Store, now: float) -> None:
 def forget(path: Path, now: float) -> None:
     """By age: the older half of the calls. By size: down to half of what is left. Then all sessions."""
     db = open_for_writing(path)
-    db.row_factory = sqlite3.Row
     span = now - START
     later = now + 90 * 86_400 - span / 2
     for name, retention, at in (

@@ -1,6 +1,6 @@
-"""Is every exchange captured when very many come? So many a second for a minute, then a burst all at once.
+"""Is every exchange captured when very many come? A burst all at once, then more and more a second, a minute each.
 
-    python bench/load.py [--rate 1000] [--seconds 60] [--burst 5000] [--write]     (about two minutes)
+    python bench/load.py [--rates 250 500 1000] [--seconds 60] [--burst 5000] [--write]     (about six minutes)
 
 Exchanges begin by the clock, whether or not the ones before have ended. What was captured is the history's rows held
 against the vendor's book; what was lost between Envoy and the sidecar is asked of Envoy itself.
@@ -35,7 +35,7 @@ def steady(
     stack: Watched, vendor_at: VendorAt, rate: float, seconds: float, wrong: list[str]
 ) -> list[Figure]:
     calls = [
-        Call(f"load-{number % SESSIONS:03}", Plan(name=f"r{number:06}"), request_body())
+        Call(f"load-{number % SESSIONS:03}", Plan(name=f"r{rate:g}-{number:06}"), request_body())
         for number in range(int(rate * seconds))
     ]
     told, pid = Told(), stack.pid("sidecar")
@@ -43,18 +43,18 @@ def steady(
     asyncio.run(in_turn(stack.url, iter(calls), told, lines=LINES, a_second=rate))
     took = time.monotonic() - began
     times = [one.whole_seconds * 1e3 for one in told.heard.values()]
-    figures = captured(f"{rate:g} a second for {seconds:g} s", stack, vendor_at.book(), calls, told, wrong)
+    figures = captured(f"{rate:g} a second", stack, vendor_at.book(), calls, told, wrong)
     used = (cpu_seconds(pid) - before) / len(calls) * 1e6
     reached = len(calls) / took
     return [
         Figure(
-            what="exchanges a second, reached",
+            what=f"{rate:g} a second: reached",
             goal=f"{rate:g}",
             measured=f"{reached:.0f}; p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms",
             is_met=reached >= 0.98 * rate,
         ),
         *figures,
-        Figure(what="sidecar's CPU of an exchange", measured=f"{used:.0f} us"),
+        Figure(what=f"{rate:g} a second: sidecar's CPU of an exchange", measured=f"{used:.0f} us"),
     ]
 
 
@@ -101,7 +101,7 @@ def captured(
             is_met=not troubles,
         ),
         Figure(
-            what="told as gaps until then; copies cut short",
+            what=f"{what}: all gaps told so far; copies cut short",
             measured=f"{gaps or 'none'}; {stack.cut_short()}",
         ),
     ]
@@ -116,9 +116,10 @@ def run(asked: Namespace) -> Result:
         vendor() as vendor_at,
         watched(Path(directory), vendor_at.url) as stack,
     ):
-        figures = steady(stack, vendor_at, asked.rate, asked.seconds, wrong)
-        vendor_at.forget()
-        figures += burst(stack, vendor_at, asked.burst, wrong)
+        figures = burst(stack, vendor_at, asked.burst, wrong)
+        for rate in asked.rates:
+            vendor_at.forget()
+            figures += steady(stack, vendor_at, rate, asked.seconds, wrong)
         peaks = ", ".join(
             f"{name} {peak_bytes(stack.pid(name)) / MIB:.0f} MiB" for name in ("sidecar", "envoy")
         )
@@ -126,8 +127,10 @@ def run(asked: Namespace) -> Result:
 
 
 def options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=1_000.0, help="exchanges a second")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[250.0, 500.0, 1_000.0], help="exchanges a second, rising"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each rate")
     parser.add_argument("--burst", type=int, default=5_000, help="exchanges at once")
 
 

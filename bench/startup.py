@@ -2,14 +2,16 @@
 
     python bench/startup.py [--rounds 15]
 
-A pretend API with thirty sessions answers; what `(silent)` asks takes connections and never answers. Commands and the bare interpreter take turns, so that all of them meet the
-same load. Printed: the median and the quickest of each whole process, what it takes more than the bare interpreter, and
-its CPU time, which other work on the machine touches least.
+A pretend API with thirty sessions answers; what `(silent)` asks takes connections and never answers. Commands and the bare
+interpreter take turns, so that all of them meet the same load. Printed: the median and the quickest of each whole process,
+what it takes more than the bare interpreter, and its CPU time, which other work on the machine touches least. Then how long
+`up` takes, from nothing running to the first byte that came through the proxy from upstream.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -19,14 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from ui import afternoon  # noqa: E402 - found by the line above
+from bench.rig.vendor import vendor  # noqa: E402 - found by the line above
+from support.stack import RunningStack  # noqa: E402
+from ui import afternoon  # noqa: E402
 from ui.pretend_api import TOKEN, pretend_api  # noqa: E402
 
+UPS = 5
+PATIENCE_SECONDS = 20.0
+UP_GOAL = 1000
 GOALS = {"top --once": 500, "statusline": 80, "hook (silent)": 200, "statusline (silent)": 200}
 
 
@@ -37,6 +45,41 @@ def took(command: list[str], environ: dict[str, str], given: bytes) -> tuple[flo
     passed, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return passed * 1000, cpu * 1000
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def first_byte(port: int, began: float) -> float:
+    """Milliseconds since `began` until an answer came through the proxy."""
+    while time.perf_counter() - began < PATIENCE_SECONDS:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(b"GET /held HTTP/1.1\r\nhost: bench\r\n\r\n")
+            if line.recv(12) == b"HTTP/1.1 200":
+                return (time.perf_counter() - began) * 1000
+        time.sleep(0.005)
+    raise RuntimeError("the proxy does not answer")
+
+
+def ups(directory: Path, upstream: str) -> tuple[list[float], list[float]]:
+    """Milliseconds from `up` to the first byte, and of the whole command; each time nothing ran before."""
+    bytes_at, whole = [], []
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDITOR_")}
+    for _ in range(UPS):
+        with tempfile.TemporaryDirectory(dir=directory) as place, ThreadPoolExecutor(1) as pool:
+            stack, port = RunningStack(Path(place) / "data", environ | {"HOME": place}), free_port()
+            began = time.perf_counter()
+            flags = ("--port", str(port), "--api-port", "0", "--upstream", upstream)
+            starting = pool.submit(stack.clauditor, "up", *flags)
+            try:
+                bytes_at.append(first_byte(port, began))
+                starting.result()
+                whole.append((time.perf_counter() - began) * 1000)
+            finally:
+                stack.clauditor("down", "--yes")
+    return bytes_at, whole
 
 
 def main() -> None:
@@ -86,6 +129,14 @@ def main() -> None:
         print(
             f"{name:<20} {median:>5.0f} ms {quickest:>6.0f} ms {median - bare:>7.0f} ms {cpu:>5.0f} ms  {goal}"
         )
+    with tempfile.TemporaryDirectory() as directory, vendor() as upstream:
+        found = ups(Path(directory), upstream.url)
+    print(f"\n{UPS} times, nothing running before")
+    for name, these, goal in (
+        ("up, to the first byte", found[0], f"<= {UP_GOAL} ms"),
+        ("up, the whole command", found[1], ""),
+    ):
+        print(f"{name:<22} {statistics.median(these):>5.0f} ms  longest {max(these):>5.0f} ms  {goal}")
 
 
 if __name__ == "__main__":

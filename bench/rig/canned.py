@@ -52,7 +52,7 @@ async def _serve(pipe: Connection, count: int) -> None:
         feed=feed,
         metrics=beside,
         hooks=beside,
-        token=_TOKEN,
+        token=lambda: _TOKEN,
         allowed_hosts=(),
         now=time.time,
         version="1",

@@ -21,6 +21,7 @@ from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
 
+MOMENT_SECONDS: Final = 0.01  # what comes in one moment is looked at in one go: waking up costs more than a chunk
 _TURN_ITEMS: Final = 32  # looked at before others may run: about half a millisecond,
 _TURN_BYTES: Final = 256 << 10  # or a few milliseconds of long bodies
 _FINISH_SECONDS: Final = 0.3
@@ -75,6 +76,7 @@ class Inspector:
             while True:
                 await self.look()
                 await self._inbox.wait()
+                await asyncio.sleep(MOMENT_SECONDS)
 
     async def finish(self) -> None:
         """Look at what is left, for a moment."""
