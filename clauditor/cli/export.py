@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import click
 
 from clauditor.cli.options import settings_options
 from clauditor.config import Settings
-from clauditor.errors import ClauditorError
+from clauditor.errors import ClauditorError, HistoryError
 
 if TYPE_CHECKING:
     from clauditor.store.exporting import Wanted
@@ -83,15 +82,15 @@ def export(
     target = None if file is None or str(file) == "-" else file
     try:
         if as_sqlite and target is not None:
-            from clauditor.store.restoring import back_up
+            from clauditor.store.exporting import copy
 
             with _replacing(target, force=force) as beside:
-                back_up(database, beside)
+                copy(database, beside)
             return
         with _output(target, force=force) as output:
             wanted = _wanted(database, days, project, session_id)
             _write(output, database, kinds or (("call",) if as_csv else KINDS), wanted, as_csv=as_csv)
-    except (sqlite3.Error, ValueError, LookupError) as error:
+    except (HistoryError, ValueError, LookupError) as error:
         raise ClauditorError(f"The history cannot be read ({error}); clauditor doctor says more.") from error
 
 
@@ -105,7 +104,7 @@ def _wanted(database: Path, days: int | None, project: str | None, given: str | 
 
 
 def one_session(database: Path, given: str) -> str:
-    """The whole id of the session that is meant by its beginning. Raises ClauditorError, sqlite3.Error."""
+    """The whole id of the session that is meant by its beginning. Raises ClauditorError, HistoryError."""
     from clauditor.store.exporting import session_ids
 
     found = session_ids(database, given)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +15,7 @@ from clauditor.cli.asking import ask
 from clauditor.cli.options import settings_options
 from clauditor.cli.view import json_option
 from clauditor.config import Settings
-from clauditor.errors import ClauditorError
+from clauditor.errors import ClauditorError, HistoryError
 
 if TYPE_CHECKING:
     from clauditor.store.purging import Purge
@@ -107,7 +105,7 @@ def _own_writer(path: Path) -> Iterator[Writer]:
         if writer.problem is not None:
             raise ClauditorError(writer.problem)
         yield writer
-    except (sqlite3.Error, OSError) as error:
+    except (HistoryError, OSError) as error:
         raise ClauditorError(
             f"Not all of it could be done ({error}); see to that, and run the same again."
         ) from error
@@ -148,14 +146,14 @@ def _meant(database: Path, body: dict[str, Any]) -> Purge:
 def _in_words(database: Path, body: dict[str, Any]) -> str:
     """What would go, from the file as it is."""
     from clauditor.store.aside import set_aside
-    from clauditor.store.database import open_for_reading
+    from clauditor.store.database import reading_file
     from clauditor.store.purging import matching
 
     try:
         what = _meant(database, body)
-        with closing(open_for_reading(database)) as db:
+        with reading_file(database) as db:
             found = _sessions(len(matching(db, what)))
-    except sqlite3.Error:
+    except HistoryError:
         found = "what cannot be read any more"
     aside = len(set_aside(database))
     too = f", and {aside} {'history' if aside == 1 else 'histories'} set aside" if aside else ""

@@ -10,6 +10,8 @@ from clauditor.cli.asking import ask
 from clauditor.cli.options import settings_options
 from clauditor.config import Settings
 
+CHANGED = "Not all of it is as Clauditor wrote it: another program, or the disk, changed it, and numbers may be wrong."
+
 
 @click.command()
 @settings_options("token_file", problems="say")
@@ -23,14 +25,18 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
     """
     from clauditor.cli.purge import WAIT_SECONDS, on_the_sidecar_or
     from clauditor.proxy.rundir import RunDir
-    from clauditor.store.restoring import discard, prepare, take_over
+    from clauditor.store.copying import discard
+    from clauditor.store.restoring import prepare, take_over
 
     database = settings.data_dir / "clauditor.db"
     RunDir(settings.data_dir).prepare()
     try:
-        sessions = prepare(file, database)
+        prepared = prepare(file, database)
         if not yes:
-            ask(f"{file} holds {sessions} sessions. Put it in the place of {database}?")
+            as_it_stands = "" if prepared.is_as_written else f" {CHANGED}"
+            ask(
+                f"{file} holds {prepared.sessions} sessions.{as_it_stands} Put it in the place of {database}?"
+            )
         replaced = on_the_sidecar_or(
             settings,
             lambda sidecar: sidecar.post("/api/v1/restore", {}, WAIT_SECONDS).get("replaced"),
@@ -39,4 +45,6 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
     finally:
         discard(database)
     before = f"; what was before is in {replaced}" if replaced else ""
-    click.echo(f"Restored {sessions} sessions from {file}{before}.")
+    click.echo(
+        f"Restored {prepared.sessions} sessions from {file}{before}.{'' if prepared.is_as_written else f' {CHANGED}'}"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 from clauditor.store.history import Source, reading
@@ -17,6 +16,7 @@ from clauditor.store.rows import (
     split_exchange,
     unpack_id,
 )
+from clauditor.store.sqlite import Row
 
 MAX_CALLS: Final = 10_000
 
@@ -39,7 +39,7 @@ _KEY_OF: Final = "(SELECT key FROM sessions WHERE session_id = ?)"
 
 
 class Calls:
-    """Questions about one session's calls. Raises sqlite3.Error like `History`."""
+    """Questions about one session's calls. Raises HistoryError like `History`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -145,7 +145,7 @@ def _sum_up(turn: dict[str, Any]) -> None:
     }
 
 
-def _call(row: sqlite3.Row) -> dict[str, Any]:
+def _call(row: Row) -> dict[str, Any]:
     exchange_id = join_exchange(row["exchange_us"], row["exchange_connection"])
     kind = CALL_KINDS[row["kind"]]
     has_own_turn = row["turn_connection"] is None
@@ -184,7 +184,7 @@ def _call(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _tool(row: sqlite3.Row) -> dict[str, Any]:
+def _tool(row: Row) -> dict[str, Any]:
     called_at = row["called_ms"] / 1000
     returned, duration, waited = row["returned_ms"], row["duration_ms"], row["waited_ms"]
     return {

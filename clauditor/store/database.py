@@ -1,8 +1,7 @@
 """The database file: opened only if it is ours, whole and not newer than this program; else said so.
 
-Sources: SQLite's pages on WAL, PRAGMA and file corruption (3.40). All versions before 3.51.3 may lose a
-reset of the WAL when two connections write or checkpoint at once; a lock file keeps it at one writer, and
-readers are opened read-only, which never checkpoints.
+Sources: SQLite's pages on WAL, PRAGMA and file corruption (3.54). A lock file keeps it at one writer, and readers are
+opened read-only, which never checkpoints.
 """
 
 from __future__ import annotations
@@ -10,26 +9,44 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import sqlite3
+import re
 import stat
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+import apsw
+
+from clauditor.errors import HistoryError
+from clauditor.store import copying
+from clauditor.store.sqlite import (
+    CHECKSUM_BYTES,
+    Connection,
+    connect,
+    has_checksums,
+    in_memory,
+    in_words,
+    is_broken,
+)
+from clauditor.store.transaction import transaction
+
 log = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x436C6175  # "Clau": what `file` shows, and how a foreign database is told apart
-MIGRATIONS: Final = ("0001_facts.sql", "0002_signals.sql", "0003_clock.sql", "0004_limited_by.sql")
+MIGRATIONS: Final = (
+    *("0001_facts.sql", "0002_signals.sql", "0003_clock.sql", "0004_limited_by.sql", "0005_checksums.sql"),
+)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
+FIRST_WITH_CHECKSUMS: Final = 5
 
-BUSY_SECONDS: Final = 2.0
 WAL_LIMIT_BYTES: Final = 64 << 20
-CHECK_SECONDS: Final = 3.0  # of checking a file; a larger one is served with what was seen of it
-
-_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_PARTS: Final = ("", "-wal", "-shm")
+CHECK_SECONDS: Final = (
+    3.0  # of checking a file; of a larger one, each page is still looked at when it is read
+)
+_CODE: Final = re.compile(r"error code=(\d+)")
 
 
 class Unusable(Exception):  # noqa: N818 - a state of the file that is told to a person, not a program's error
@@ -46,10 +63,7 @@ class Held(Exception):  # noqa: N818 - as above
 
 def is_corrupt(error: Exception) -> bool:
     """Whether an error says that the file itself is broken (and not the disk full, locked or read-only)."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if isinstance(code, int):
-        return code & 0xFF in _CORRUPT
-    return isinstance(error, Corrupt | UnicodeDecodeError)  # a broken schema shows in SQLite's own messages
+    return isinstance(error, Corrupt) or is_broken(error)
 
 
 def lock(path: Path) -> int:
@@ -69,24 +83,26 @@ def lock(path: Path) -> int:
     return descriptor
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
+def open_for_writing(path: Path) -> Connection:
     """The writer's connection, migrated to the newest schema; the file is made (0600) if it is missing.
 
-    Usable from any one thread at a time. What is deleted is overwritten. Raises Unusable, Corrupt, sqlite3.Error or
-    OSError.
+    Usable from any one thread at a time. Raises Unusable, Corrupt, apsw.Error or OSError.
     """
     _create(path)
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = connect(path)
     try:
         version = _check_identity(db, path)
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect on a new file only
+        if 0 < version < FIRST_WITH_CHECKSUMS and not has_checksums(db):
+            _convert(db, path)
+            db = connect(path)
+        if version == 0:
+            db.reserve_bytes("main", CHECKSUM_BYTES)  # takes effect on a new file only, as does the next
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # a crash of ours loses nothing, a power cut the last moments
+        # A crash of ours loses nothing then, a power cut the last moments.
+        db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
-        db.execute("PRAGMA trusted_schema = OFF")
-        db.execute("PRAGMA secure_delete = ON")
+        _insist_on_checksums(db)
         check_structure_of_pages(db)
         _check_schema(db, version)
         for number in range(version, SCHEMA_VERSION):
@@ -97,39 +113,31 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return db
 
 
-def empty_log(db: sqlite3.Connection) -> bool:
+def empty_log(db: Connection) -> bool:
     """Copy the log into the file and leave nothing in it; False where a reader puts that off."""
     return not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write and never checkpoints. Raises sqlite3.Error."""
-    db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-    )
-    db.execute("PRAGMA query_only = ON")
-    db.execute("PRAGMA trusted_schema = OFF")
+def open_for_reading(path: Path) -> Connection:
+    """A connection that cannot write and never checkpoints. Raises Corrupt or apsw.Error."""
+    db = connect(path, read_only=True)
+    try:
+        if int(db.pragma("user_version")) >= FIRST_WITH_CHECKSUMS:
+            _insist_on_checksums(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def quarantine(path: Path) -> Path:
-    """Move a broken database aside with its journal; returns where it lies now. Raises OSError."""
-    aside = move_aside(path, "broken")
-    log.error("the history in %s is broken; moved to %s and started anew", path, aside)
-    return aside
-
-
-def move_aside(path: Path, why: str) -> Path:
-    """Give a database that nobody has open another name, with its journal; returns the name. Raises OSError."""
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.{why}-{number}")):
-        number += 1
-    for part in _PARTS:
-        with suppress(FileNotFoundError):
-            source = path.with_name(path.name + part)
-            source.chmod(0o600)
-            source.rename(aside.with_name(aside.name + part))
-    return aside
+@contextmanager
+def reading_file(path: Path) -> Iterator[Connection]:
+    """A read-only connection, closed at the end. Raises HistoryError."""
+    try:
+        with closing(open_for_reading(path)) as db:
+            yield db
+    except (apsw.Error, Corrupt, UnicodeDecodeError) as error:
+        raise HistoryError(in_words(error)) from error
 
 
 def _create(path: Path) -> None:
@@ -150,10 +158,10 @@ def _create(path: Path) -> None:
             path.chmod(0o600)
 
 
-def _check_identity(db: sqlite3.Connection, path: Path) -> int:
+def _check_identity(db: Connection, path: Path) -> int:
     """The schema version of the file. Raises Unusable for a newer one, Corrupt for somebody else's."""
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    version = int(db.pragma("user_version"))
+    owner = int(db.pragma("application_id"))
     is_empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if version > SCHEMA_VERSION and owner == APPLICATION_ID:
         raise Unusable(
@@ -165,39 +173,69 @@ def _check_identity(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def check_pages(path: Path) -> None:
-    """`check_structure_of_pages` through a connection that remembers nothing. Raises Corrupt or sqlite3.Error."""
+def _convert(db: Connection, path: Path) -> None:
+    """Put a copy with checksums in the place of a file from before there were any, and close that.
+
+    Whenever this is cut short, the file is the old one or the new one.
+    """
+    check_structure_of_pages(db)
+    if db.pragma("journal_mode", "delete") != "delete":  # or its log would be taken for the new file's
+        raise apsw.BusyError("another program reads it")
+    db.close()
+    copy = copying.incoming(path)
+    copying.discard(path)
+    try:
+        copying.back_up(path, copy)
+        copying.renew(copy)
+        copy.replace(path)
+    finally:
+        copying.discard(path)
+
+
+def _insist_on_checksums(db: Connection) -> None:
+    """One flipped bit in the head of the file would turn them off."""
+    if not has_checksums(db):
+        raise Corrupt("its checksums are gone")
+
+
+def check_pages(path: Path) -> bool:
+    """`check_structure_of_pages` through a connection that remembers nothing."""
     with closing(open_for_reading(path)) as db:
-        check_structure_of_pages(db)
+        return check_structure_of_pages(db)
 
 
-def check_structure_of_pages(db: sqlite3.Connection) -> None:
-    """SQLite's own check, CHECK_SECONDS at most: trees, pages, indexes; not what stands in a row. Raises Corrupt."""
+def check_structure_of_pages(db: Connection) -> bool:
+    """SQLite's own check of checksums, trees and indexes; False where CHECK_SECONDS were too short for all of it.
+
+    Raises Corrupt or apsw.Error.
+    """
     until = time.monotonic() + CHECK_SECONDS
     db.set_progress_handler(lambda: time.monotonic() > until, 100_000)
     try:
         verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
+    except apsw.InterruptError:
         log.warning("the history is too large to be checked whole in %g s", CHECK_SECONDS)
-    else:
-        if verdict != "ok":
-            raise Corrupt(verdict)
+        return False
     finally:
         db.set_progress_handler(None, 0)
+    if verdict == "ok":
+        return True
+    code = _CODE.search(verdict)
+    if code and int(code[1]) & 0xFF == apsw.SQLITE_IOERR and int(code[1]) != apsw.SQLITE_IOERR_DATA:
+        raise apsw.IOError(verdict)  # the disk does not let us read it; what is on it may be sound
+    raise Corrupt(verdict)
 
 
-def _check_schema(db: sqlite3.Connection, version: int) -> None:
+def _check_schema(db: Connection, version: int) -> None:
     # SQLite's check takes any schema for sound that it can read, also one with a letter of a name changed.
-    with closing(sqlite3.connect(":memory:")) as model:
+    with closing(in_memory()) as model:
         for number in range(version):
-            model.executescript(_script(number))
+            model.execute(_script(number))
         if not _structure(model) <= _structure(db):
             raise Corrupt("not the tables of Clauditor")
 
 
-def _structure(db: sqlite3.Connection) -> set[bytes]:
+def _structure(db: Connection) -> set[bytes]:
     """Columns of tables and indexes, however their definitions are spelled. (Bytes: a broken name is no text.)"""
     line = "CAST(printf('%s %d %s %s %d %d', m.name, {}) AS BLOB)"
     tables = line.format('p.cid, p.name, p.type, p."notnull", p.pk')
@@ -213,14 +251,9 @@ def _script(number: int) -> str:
     return (resources.files("clauditor.store") / MIGRATIONS[number]).read_text(encoding="utf-8")
 
 
-def _migrate(db: sqlite3.Connection, number: int) -> None:
+def _migrate(db: Connection, number: int) -> None:
     """One step in one transaction: after a crash the file has the old schema or the new one."""
-    try:
-        db.executescript(
-            f"BEGIN IMMEDIATE;\n{_script(number)}\n"
-            f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
-        )
-    except BaseException:
-        if db.in_transaction:
-            db.rollback()
-        raise
+    with transaction(db):
+        db.execute(_script(number))
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {number + 1}")

@@ -6,9 +6,9 @@ Blocks; meant for a thread.
 from __future__ import annotations
 
 import logging
-import sqlite3
 from typing import Final
 
+from clauditor.errors import HistoryError
 from clauditor.model.events import UNOBSERVED
 from clauditor.store.history import Source, reading
 from clauditor.store.rows import join_exchange, milliseconds
@@ -35,7 +35,7 @@ def exchanges_since(source: Source, since: float) -> tuple[set[str], set[str]]:
                 "SELECT exchange_id FROM gaps WHERE at >= ? AND exchange_id IS NOT NULL ORDER BY at DESC LIMIT ?",
                 (since, MOST),
             ).fetchall()
-    except sqlite3.Error:
+    except HistoryError:
         log.exception("the exchanges of earlier daemons could not be read")
         return set(), set()
     told = {row["exchange_id"] for row in gaps}

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from clauditor.store.database import open_for_reading
+import apsw
+
+from clauditor.errors import HistoryError
+from clauditor.store.copying import back_up
+from clauditor.store.database import reading_file
 from clauditor.store.rows import (
     CALL_KINDS,
     COUNTED,
@@ -24,6 +26,7 @@ from clauditor.store.rows import (
     join_exchange,
     unpack_id,
 )
+from clauditor.store.sqlite import in_words
 from clauditor.text import clean
 
 Kind = Literal["session", "call", "tool_call", "signal", "gap", "limit", "day"]
@@ -61,7 +64,7 @@ _OF_CALLS: Final = (
 )
 _SELECT: Final[dict[Kind, str]] = {
     "session": "SELECT s.session_id, s.project, s.branch, s.model, s.label, s.billing, s.started_at,"
-    " s.last_activity_at, s.ended_at, s.cost_usd, s.context_ratio, s.verdict FROM sessions s {where}"
+    " s.last_activity_at, s.ended_at, s.cost_usd, s.context_ratio, s.verdict, s.has_calls FROM sessions s {where}"
     " ORDER BY s.started_at, s.key",
     "call": "SELECT s.session_id, c.exchange_us, c.exchange_connection, c.kind, c.turn_us, c.turn_connection, c.attempt,"
     f" c.prompt, {', '.join(_word('c.' + name) for name in _OF_CALLS)}, c.started_ms, c.first_token_ms, c.ended_ms,"
@@ -80,10 +83,10 @@ _SELECT: Final[dict[Kind, str]] = {
     "limit": f"SELECT {_word('l.account')}, {_word('l.window')}, l.at_ms, l.billing, l.used_ratio, l.resets_at,"
     f" {_word('l.status')} FROM limits l {{where}} ORDER BY l.at_ms",
     "day": f"SELECT day, project, branch, {_word('model')}, calls, turns, priced, incomplete, {', '.join(COUNTED)},"
-    " cost_usd FROM (SELECT p.day, s.project, s.branch, p.model, p.calls, p.turns, p.priced, p.incomplete,"
-    f" {', '.join('p.' + name for name in COUNTED)}, p.cost_usd FROM spending p LEFT JOIN sessions s ON s.key = p.session"
+    " cost_usd, estimated FROM (SELECT p.day, s.project, s.branch, p.model, p.calls, p.turns, p.priced, p.incomplete,"
+    f" {', '.join('p.' + name for name in COUNTED)}, p.cost_usd, s.billing IS NOT 'api' AS estimated FROM spending p LEFT JOIN sessions s ON s.key = p.session"
     " UNION ALL SELECT day, nullif(project, ''), nullif(branch, ''), model, calls, turns, priced, incomplete,"
-    f" {', '.join(COUNTED)}, cost_usd FROM day_totals) {{where}} ORDER BY day",
+    f" {', '.join(COUNTED)}, cost_usd, estimated FROM day_totals) {{where}} ORDER BY day",
 }
 _SINCE: Final[dict[Kind, str]] = {
     **dict.fromkeys(("session", "call", "tool_call", "signal"), "s.last_activity_at >= ?"),
@@ -94,9 +97,8 @@ _SINCE: Final[dict[Kind, str]] = {
 
 
 def rows(path: Path, kinds: tuple[Kind, ...], wanted: Wanted) -> Iterator[tuple[Kind, dict[str, Any]]]:
-    """Rows of these kinds, each kind's together. Raises sqlite3.Error."""
-    with closing(open_for_reading(path)) as db:
-        db.row_factory = sqlite3.Row
+    """Rows of these kinds, each kind's together. Raises HistoryError."""
+    with reading_file(path) as db:
         db.execute("BEGIN")  # all of one moment
         for kind in kinds:
             if kind in {"limit", "day"} and (wanted.project is not None or wanted.session_id is not None):
@@ -106,9 +108,17 @@ def rows(path: Path, kinds: tuple[Kind, ...], wanted: Wanted) -> Iterator[tuple[
                 yield kind, {name: _clean(value) for name, value in _readable(kind, dict(row)).items()}
 
 
+def copy(path: Path, target: Path) -> None:
+    """The whole database as of now, as one file that any SQLite reads, made 0600. Raises HistoryError or OSError."""
+    try:
+        back_up(path, target)
+    except apsw.Error as error:
+        raise HistoryError(in_words(error)) from error
+
+
 def session_ids(path: Path, prefix: str) -> list[str]:
-    """Ids that begin so, two at most; one that is exactly so alone. Raises sqlite3.Error."""
-    with closing(open_for_reading(path)) as db:
+    """Ids that begin so, two at most; one that is exactly so alone. Raises HistoryError."""
+    with reading_file(path) as db:
         found = [
             row[0]
             for row in db.execute(
@@ -136,7 +146,7 @@ def _where(kind: Kind, wanted: Wanted) -> tuple[str, list[Any]]:
 def _readable(kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
     match kind:
         case "session":
-            return row | {"verdict": LEVELS[row["verdict"]]}
+            return row | {"verdict": LEVELS[row["verdict"]], "has_calls": bool(row["has_calls"])}
         case "call":
             return _call(row)
         case "tool_call":
@@ -164,6 +174,8 @@ def _readable(kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
             }
         case "limit":
             return row | {"at": row.pop("at_ms") / 1000, "billing": ("plan", "api")[row["billing"]]}
+        case "day":
+            return row | {"estimated": bool(row["estimated"])}
         case _:
             return row
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from clauditor.store.database import Held, Unusable, is_corrupt, lock, open_for_writing, quarantine
+from clauditor.errors import HistoryError
+from clauditor.store.aside import PARTS, quarantine
+from clauditor.store.database import Held, Unusable, is_corrupt, lock, open_for_writing
+from clauditor.store.sqlite import Error, ReadOnlyError, in_words
 from clauditor.store.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -25,24 +28,30 @@ class HeldFile:
         self.problem: str | None = None
         self.notice: str | None = None
         """What happened to the history since the start that a person should know, as a sentence."""
-        self.is_sound = False  # opened and checked, and not found broken since
         self.errors = 0
         self.quarantined = 0
         self._given_up = False
+        self._is_checked = False
+        self._files: dict[Path, tuple[int, int] | None] = {}  # device and inode of what is open
         self._tables: Tables | None = None
         self._lock: int | None = None
 
     @property
+    def is_sound(self) -> bool:
+        """Whether the file was opened and checked, was not found broken since, and is still the one in its place."""
+        return self._is_checked and self._is_in_place()
+
+    @property
     def tables(self) -> Tables:
-        """The open database, for a job. Raises sqlite3.OperationalError where it is not open."""
+        """The open database, for a job. Raises HistoryError where it is not open."""
         if self._tables is None:
-            raise sqlite3.OperationalError(self.problem or "the history is not open")
+            raise HistoryError(self.problem or "the history is not open")
         return self._tables
 
     def reopen(self, between: Callable[[], T]) -> T:
         """Close the file, do something to it, and open what is there then (for a job). Raises as `tables`."""
         if self._lock is None:  # another program writes it
-            raise sqlite3.OperationalError(self.problem or "the history is not open")
+            raise HistoryError(self.problem or "the history is not open")
         self._close_database()
         try:
             return between()
@@ -50,7 +59,23 @@ class HeldFile:
             self._try_open()
 
     def _is_open(self) -> bool:
+        if self._tables is not None and not self._is_in_place():
+            self.notice = f"{self.path} was removed or replaced while it was in use; what lies there now is gone on with."
+            log.warning("%s", self.notice)
+            self._close_database()
+            # SQLite leaves its log, and would take it for the new file's.
+            for journal, ours in self._files.items():
+                with suppress(OSError):
+                    if ours is not None and ours == _identity(journal):
+                        journal.unlink()
         return self._tables is not None or self._try_open()
+
+    def _is_in_place(self) -> bool:
+        ours = self._files.get(self.path)
+        try:
+            return ours is not None and ours == _identity(self.path)
+        except OSError:
+            return True  # as far as anybody can tell
 
     def _try_open(self) -> bool:
         try:
@@ -63,6 +88,8 @@ class HeldFile:
                     raise
                 self._move_aside()
                 db = open_for_writing(self.path)
+            named = (self.path.with_name(self.path.name + part) for part in PARTS)
+            self._files = {file: _identity(file) for file in named}
         except Unusable as error:
             self._given_up = True
             self._say(str(error))
@@ -70,36 +97,38 @@ class HeldFile:
         except Held as error:
             self._say(str(error))
             return False
-        except (sqlite3.Error, OSError) as error:
+        except (Error, OSError) as error:
             self.errors += 1
-            self._say(f"The history in {self.path} cannot be opened ({error}); it is tried again.")
+            self._say(f"The history in {self.path} cannot be opened ({in_words(error)}); it is tried again.")
             return False
         self._tables = Tables(db)
         self.problem = None
-        self.is_sound = True
+        self._is_checked = True
         return True
 
     def _move_aside(self) -> None:
         aside = quarantine(self.path)
         self.quarantined += 1
-        self.notice = f"The history was broken and a new one was begun; what was is in {aside}, clauditor restore may read it."
+        self.notice = (
+            f"The history was broken and a new one was begun; clauditor restore {aside} may take it back."
+        )
 
     def _undo(self, error: Exception) -> None:
         """A batch failed: leave no half of it, and let go of a file that is broken."""
         self.errors += 1
-        self._say(f"The history in {self.path} cannot be written ({error}); it is tried again.")
+        self._say(f"The history in {self.path} cannot be written ({in_words(error)}); it is tried again.")
         if self._tables is not None:
             self._tables.forget()
         if is_corrupt(error):
-            self.is_sound = False
+            self._is_checked = False
             self._close_database()
             try:
                 self._move_aside()
             except OSError:
                 log.exception("a broken history could not be moved aside")
             self._try_open()
-        elif isinstance(error, sqlite3.OperationalError) and not self.path.exists():
-            self._close_database()  # somebody removed the file under us
+        elif isinstance(error, ReadOnlyError):
+            self._close_database()  # a connection that found the disk read-only stays so
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:
@@ -110,7 +139,7 @@ class HeldFile:
         if self._tables is not None:
             try:
                 self._tables.db.close()
-            except sqlite3.Error:
+            except Error:
                 log.exception("the history could not be closed")
         self._tables = None
 
@@ -119,3 +148,12 @@ class HeldFile:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file, None where there is none. Raises OSError."""
+    try:
+        found = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

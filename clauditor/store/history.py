@@ -1,29 +1,31 @@
 """Reads sessions, gaps and limits that were kept: read-only connections, one a question, meant for a thread.
 
-Sessions come back as snapshots of the API's shape. Every question raises sqlite3.Error for a database that
+Sessions come back as snapshots of the API's shape. Every question raises HistoryError for a database that
 is broken, locked, missing or not to be opened.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
+import apsw
 import msgspec
 
+from clauditor.errors import HistoryError
 from clauditor.model import packing
 from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.model.snapshot import Snapshot, session_snapshot
 from clauditor.model.verdict import Level
-from clauditor.store.database import is_corrupt, open_for_reading
+from clauditor.store.database import Corrupt, is_corrupt, open_for_reading
 from clauditor.store.older import in_new_words
 from clauditor.store.rows import BILLINGS, LEVELS, milliseconds
+from clauditor.store.sqlite import Connection, Row, in_words
 from clauditor.store.state import inflate
 
 log = logging.getLogger(__name__)
@@ -223,27 +225,21 @@ class History:
 
 
 @contextmanager
-def reading(source: Source) -> Iterator[sqlite3.Connection]:
-    """A read-only connection whose rows answer by name, closed at the end.
-
-    What SQLite's check cannot see (a flipped bit inside a row) is an error of the database as well.
-    """
+def reading(source: Source) -> Iterator[Connection]:
+    """A read-only connection, closed at the end. Raises HistoryError, also for a row that makes no sense."""
     if not source.is_sound:
-        raise sqlite3.OperationalError(source.problem or "the history is not open")
-    db = open_for_reading(source.path)
+        raise HistoryError(source.problem or "the history is not open")
     try:
-        db.row_factory = sqlite3.Row
-        yield db
-    except sqlite3.DatabaseError as error:
+        with closing(open_for_reading(source.path)) as db:
+            yield db
+    except (apsw.Error, Corrupt) as error:
         if is_corrupt(error):
             source.doubt(error)
-        raise
+        raise HistoryError(in_words(error)) from error
     except (ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
         log.exception("a row of the history makes no sense")
         source.doubt(error)
-        raise sqlite3.DatabaseError("the history holds a row that makes no sense") from error
-    finally:
-        db.close()
+        raise HistoryError("the history holds a row that makes no sense") from error
 
 
 def _literal(words: str) -> str:
@@ -268,7 +264,7 @@ def _unpack(state: bytes | None) -> Session | None:
         return None
 
 
-def _snapshot(row: sqlite3.Row, now: float) -> Snapshot:
+def _snapshot(row: Row, now: float) -> Snapshot:
     session = _unpack(row["state"])
     is_whole = session is not None
     if session is None:

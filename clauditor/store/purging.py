@@ -5,7 +5,6 @@ Runs on the writer's thread, at once and not in steps: who asks for this waits f
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from typing import Any, Final
 
 from clauditor.store.aside import set_aside
 from clauditor.store.batch import LimitSample, SessionRow, StoredFact
+from clauditor.store.copying import discard
 from clauditor.store.database import empty_log
-from clauditor.store.restoring import discard
 from clauditor.store.retention import facts_before
+from clauditor.store.sqlite import Connection
 from clauditor.store.transaction import transaction
 from clauditor.store.words import drop_unused
 from clauditor.store.writer import Writer
@@ -50,8 +50,8 @@ class Purged:
     is_whole: bool
 
 
-def matching(db: sqlite3.Connection, what: Purge) -> list[tuple[int, str]]:
-    """Key and id of the sessions that are meant. Raises sqlite3.Error."""
+def matching(db: Connection, what: Purge) -> list[tuple[int, str]]:
+    """Key and id of the sessions that are meant. Raises apsw.Error."""
     if what.everything:
         return db.execute("SELECT key, session_id FROM sessions").fetchall()
     found = {
@@ -70,7 +70,7 @@ def matching(db: sqlite3.Connection, what: Purge) -> list[tuple[int, str]]:
 
 
 def purge(writer: Writer, what: Purge) -> Purged:
-    """Remove it. Raises sqlite3.Error or OSError; what was not committed then is still there."""
+    """Remove it. Raises HistoryError, apsw.Error or OSError; what was not committed then is still there."""
     tables = writer.tables
     sessions = matching(tables.db, what)
     ids = what.session_ids | {session_id for _, session_id in sessions}
@@ -98,13 +98,13 @@ def purge(writer: Writer, what: Purge) -> Purged:
     return Purged(sessions=len(sessions), is_whole=is_whole)
 
 
-def _remove_session(db: sqlite3.Connection, key: int) -> None:
+def _remove_session(db: Connection, key: int) -> None:
     for table in _OF_A_SESSION:
         db.execute(f"DELETE FROM {table} WHERE session = ?", (key,))  # noqa: S608 - constants
     db.execute("DELETE FROM sessions WHERE key = ?", (key,))
 
 
-def _remove_before(db: sqlite3.Connection, before: float) -> None:
+def _remove_before(db: Connection, before: float) -> None:
     for _ in facts_before(db, before):
         pass
     with transaction(db):

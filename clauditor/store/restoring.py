@@ -6,50 +6,33 @@ writer puts it in place (`take_over`), so that there is one writer at any time.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+
+import apsw
 
 from clauditor.errors import ClauditorError
-from clauditor.store.database import SCHEMA_VERSION, Corrupt, Unusable, move_aside, open_for_writing
+from clauditor.store.aside import move_aside
+from clauditor.store.copying import JOURNALS, back_up, discard, incoming
+from clauditor.store.database import SCHEMA_VERSION, Corrupt, Unusable, open_for_writing
+from clauditor.store.sqlite import connect
 from clauditor.store.writer import Writer
 
-_PAGES_AT_ONCE: Final = 4096
-_INCOMING: Final = ".incoming"
-_JOURNALS: Final = ("-wal", "-shm", "-journal")
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """How many sessions a copy holds; whether all of it is as Clauditor wrote it.
 
-def back_up(source: Path, target: Path) -> None:
-    """A whole copy as of now of a database that others may write meanwhile (SQLite's backup); `target` is made 0600.
-
-    Raises sqlite3.Error, or OSError (FileExistsError where there is something).
+    Where not, another program wrote the file after that, or the disk changed what was on it: nobody can tell.
     """
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    try:
-        uri = f"{source.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new, pages=_PAGES_AT_ONCE)
-            new.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried about
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+
+    sessions: int
+    is_as_written: bool
 
 
-def incoming(path: Path) -> Path:
-    return path.with_name(path.name + _INCOMING)
-
-
-def discard(path: Path) -> None:
-    """Remove a copy that was prepared for the database at `path`, or a part of one. Raises OSError."""
-    copy = incoming(path)
-    for part in ("", *_JOURNALS):
-        copy.with_name(copy.name + part).unlink(missing_ok=True)
-
-
-def prepare(source: Path, path: Path) -> int:
-    """Copy `source` beside the database at `path` and look at all of it; returns how many sessions it holds.
+def prepare(source: Path, path: Path) -> Prepared:
+    """Copy `source` beside the database at `path`, look at all of it, and bring it to the newest form.
 
     Raises ClauditorError, saying why it cannot be taken.
     """
@@ -58,19 +41,19 @@ def prepare(source: Path, path: Path) -> int:
     copy = incoming(path)
     try:
         discard(path)
-        back_up(source, copy)
-        with closing(sqlite3.connect(copy)) as db:
-            verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        back_up(source, copy, verifying=False)  # which gives every page a checksum that fits
+        verdict = _verdict(copy)
         if verdict == "ok":
+            is_as_written = _verdict(source) == "ok"
             db = open_for_writing(copy)  # of Clauditor, not newer, and brought to this schema
             with closing(db):
                 sessions = int(db.execute("SELECT count(*) FROM sessions").fetchone()[0])
                 db.execute("PRAGMA journal_mode = DELETE")
-            return sessions
+            return Prepared(sessions=sessions, is_as_written=is_as_written)
         why = f"it is broken: {verdict}"
     except Unusable:
         why = f"a newer Clauditor wrote it, this one knows schema {SCHEMA_VERSION}"
-    except (sqlite3.Error, OSError, Corrupt, UnicodeDecodeError) as error:
+    except (apsw.Error, OSError, Corrupt, UnicodeDecodeError) as error:
         why = str(error)
     discard(path)
     raise ClauditorError(f"{source} cannot be restored ({why}); nothing was changed.")
@@ -79,7 +62,7 @@ def prepare(source: Path, path: Path) -> int:
 def take_over(writer: Writer) -> Path | None:
     """Put the prepared copy in place; returns where the history of before lies now.
 
-    Raises sqlite3.OperationalError where another program writes it, or OSError; the history is then as it was.
+    Raises HistoryError where another program writes it, or OSError; the history is then as it was.
     """
     copy = incoming(writer.path)
     if not copy.is_file():
@@ -96,10 +79,21 @@ def take_over(writer: Writer) -> Path | None:
             raise OSError(f"the copy could not be put in place: {why}; the history is as it was") from error
         return aside
 
-    return writer.reopen(swap)
+    replaced = writer.reopen(swap)
+    writer.notice = None  # of what had happened to the one before
+    return replaced
+
+
+def _verdict(file: Path) -> str:
+    """What SQLite's own check says of all of a file: `ok`, or what is wrong first."""
+    with closing(connect(file, read_only=True)) as db:
+        try:
+            return str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        except apsw.Error as error:
+            return str(error)
 
 
 def _put_back(aside: Path, path: Path) -> None:
-    for part in ("", *_JOURNALS):
+    for part in ("", *JOURNALS):
         with suppress(FileNotFoundError):
             aside.with_name(aside.name + part).rename(path.with_name(path.name + part))

@@ -6,7 +6,6 @@ stay for ever: what a session spent moves into `day_totals` before the session g
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,11 +14,14 @@ from clauditor.store.believing import DAY_SECONDS, Belief
 from clauditor.store.history import OPEN_SECONDS
 from clauditor.store.rows import Names
 from clauditor.store.spending import roll_up
+from clauditor.store.sqlite import Connection
 from clauditor.store.transaction import transaction
 from clauditor.store.words import drop_unused
 
 STEP_ROWS: Final = 500  # 2 to 5 ms
-STEP_PAGES: Final = 64  # given back at once: 256 took 50 ms and more on a busy machine
+STEP_PAGES: Final = (
+    64  # given back at once: about 1 ms; what takes longer now and then is a full log that is emptied
+)
 CAP_SLICES: Final = 64  # the time that is kept, cut into so many: each holds about 2 % of the file
 CAP_GOAL_RATIO: Final = 0.9  # not to be back in an hour
 
@@ -41,10 +43,10 @@ class Retention:
     max_bytes: int = 512 << 20
 
 
-def steps(db: sqlite3.Connection, names: Names, retention: Retention, now: float) -> Iterator[int]:
+def steps(db: Connection, names: Names, retention: Retention, now: float) -> Iterator[int]:
     """Remove what is past its time at `now` (Unix seconds), as far as that is believed (`believing`).
 
-    Yields the rows removed after each transaction. Raises sqlite3.Error.
+    Yields the rows removed after each transaction. Raises apsw.Error.
     """
     believed_at = _look_at_the_clock(db, now)
     yield 0
@@ -57,7 +59,7 @@ def steps(db: sqlite3.Connection, names: Names, retention: Retention, now: float
     yield from _give_back(db)
 
 
-def _look_at_the_clock(db: sqlite3.Connection, now: float) -> float:
+def _look_at_the_clock(db: Connection, now: float) -> float:
     """Until when the clock is believed; a file that never looked at one begins with its newest session."""
     with transaction(db):
         kept = db.execute("SELECT believed_at, leapt_at, seen_at FROM clock").fetchone()
@@ -69,10 +71,10 @@ def _look_at_the_clock(db: sqlite3.Connection, now: float) -> float:
             "REPLACE INTO clock (key, believed_at, leapt_at, seen_at) VALUES (1, ?, ?, ?)",
             (belief.believed_at, belief.leapt_at, belief.seen_at),
         )
-    return belief.believed_at
+    return min(belief.believed_at, now)  # what is recorded while the clock is not set is not old
 
 
-def _shrink(db: sqlite3.Connection, goal_bytes: float, now: float) -> Iterator[int]:
+def _shrink(db: Connection, goal_bytes: float, now: float) -> Iterator[int]:
     """Remove the oldest until what is left fits: first facts, then whole sessions that are over."""
     for before in _slices(_oldest_fact(db), now):
         if _used_bytes(db) <= goal_bytes:
@@ -84,7 +86,7 @@ def _shrink(db: sqlite3.Connection, goal_bytes: float, now: float) -> Iterator[i
         yield from _sessions_before(db, before)
 
 
-def facts_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
+def facts_before(db: Connection, at: float) -> Iterator[int]:
     at_ms = int(at * 1000)
     yield from _calls_before(db, at)
     yield from _delete(db, "signals", _SIGNAL_KEY, "raised_ms < ?", at_ms)
@@ -92,7 +94,7 @@ def facts_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
     yield from _delete(db, "gaps", "key", "at < ?", at)
 
 
-def _calls_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
+def _calls_before(db: Connection, at: float) -> Iterator[int]:
     """Calls have no index by time, which would cost more than it serves: sessions that began before have them."""
     started_at, key = float("-inf"), 0
     while True:
@@ -116,7 +118,7 @@ def _calls_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
             )
 
 
-def _sessions_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
+def _sessions_before(db: Connection, at: float) -> Iterator[int]:
     oldest = "SELECT key FROM sessions WHERE last_activity_at < ? ORDER BY last_activity_at LIMIT 1"
     while (row := db.execute(oldest, (at,)).fetchone()) is not None:
         key = row[0]
@@ -131,7 +133,7 @@ def _sessions_before(db: sqlite3.Connection, at: float) -> Iterator[int]:
         yield 1
 
 
-def _delete(db: sqlite3.Connection, table: str, key: str, condition: str, *values: Any) -> Iterator[int]:
+def _delete(db: Connection, table: str, key: str, condition: str, *values: Any) -> Iterator[int]:
     statement = (
         f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608 - constants of this module
         f" (SELECT {key} FROM {table} WHERE {condition} LIMIT {STEP_ROWS})"
@@ -139,14 +141,16 @@ def _delete(db: sqlite3.Connection, table: str, key: str, condition: str, *value
     removed = STEP_ROWS
     while removed == STEP_ROWS:
         with transaction(db):
-            removed = db.execute(statement, values).rowcount
+            db.execute(statement, values)
+            removed = db.changes()
         yield removed
 
 
-def _give_back(db: sqlite3.Connection) -> Iterator[int]:
+def _give_back(db: Connection) -> Iterator[int]:
     """Free pages go to the file's end; the next checkpoint returns them to the file system."""
     for _ in range(_pragma(db, "freelist_count") // STEP_PAGES + 1):
-        db.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")  # `execute` stops after its first page
+        for _ in db.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})"):  # a row a page
+            pass
         yield 0
 
 
@@ -156,7 +160,7 @@ def _slices(oldest: float | None, end: float) -> Iterator[float]:
         yield from (oldest + span * number / CAP_SLICES for number in range(1, CAP_SLICES + 1))
 
 
-def _oldest_fact(db: sqlite3.Connection) -> float | None:
+def _oldest_fact(db: Connection) -> float | None:
     oldest: float | None = db.execute(
         "SELECT min(at) FROM (SELECT min(started_at) AS at FROM sessions WHERE has_calls"
         " UNION ALL SELECT min(raised_ms) / 1000.0 FROM signals UNION ALL SELECT min(at) FROM gaps"
@@ -165,14 +169,14 @@ def _oldest_fact(db: sqlite3.Connection) -> float | None:
     return oldest
 
 
-def _oldest_session(db: sqlite3.Connection) -> float | None:
+def _oldest_session(db: Connection) -> float | None:
     oldest: float | None = db.execute("SELECT min(last_activity_at) FROM sessions").fetchone()[0]
     return oldest
 
 
-def _used_bytes(db: sqlite3.Connection) -> int:
+def _used_bytes(db: Connection) -> int:
     return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> int:
+def _pragma(db: Connection, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])

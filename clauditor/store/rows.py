@@ -6,7 +6,6 @@ Nothing in a fact is trusted to fit a column: numbers are cut to 63 bits, text l
 from __future__ import annotations
 
 import math
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +18,8 @@ from clauditor.model.facts import CallFact, ToolFact
 from clauditor.model.usage import Usage
 from clauditor.model.verdict import Level
 from clauditor.store.batch import LimitSample
+from clauditor.store.sqlite import Connection
+from clauditor.store.sqlite import Row as StoredRow
 
 # Stored by position: only ever appended to.
 CALL_KINDS: Final = ("turn", "side", "compaction")
@@ -101,7 +102,7 @@ def unpack_id(value: bytes | str | None) -> str | None:
 class Names:
     """Words that repeat (models, tools, agents, reasons) as keys of the table `names`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self.times_forgotten = 0
         self._db = db
         self._keys: dict[str, int] = {}
@@ -133,7 +134,7 @@ class Names:
         self._keys.clear()
 
 
-def write_call(db: sqlite3.Connection, names: Names, session: int, fact: CallFact) -> None:
+def write_call(db: Connection, names: Names, session: int, fact: CallFact) -> None:
     """Insert or rewrite one call, and keep the spending of its day in step."""
     micros, connection = split_exchange(fact.exchange_id)
     turn: tuple[int | None, int | str | None] = (None, None)
@@ -179,7 +180,7 @@ def write_call(db: sqlite3.Connection, names: Names, session: int, fact: CallFac
     _count_spending(db, names, row, +1)
 
 
-def write_tool(db: sqlite3.Connection, names: Names, session: int, fact: ToolFact) -> None:
+def write_tool(db: Connection, names: Names, session: int, fact: ToolFact) -> None:
     """Insert or rewrite one tool call."""
     micros, connection = split_exchange(fact.exchange_id)
     returned = None if fact.returned_at is None else fact.returned_at - fact.called_at
@@ -206,7 +207,7 @@ def write_tool(db: sqlite3.Connection, names: Names, session: int, fact: ToolFac
     )
 
 
-def write_limit(db: sqlite3.Connection, names: Names, sample: LimitSample) -> None:
+def write_limit(db: Connection, names: Names, sample: LimitSample) -> None:
     window = sample.window
     _upsert(
         db,
@@ -224,14 +225,14 @@ def write_limit(db: sqlite3.Connection, names: Names, sample: LimitSample) -> No
     )
 
 
-def write_gap(db: sqlite3.Connection, names: Names, session: int | None, gap: GapFound) -> None:
+def write_gap(db: Connection, names: Names, session: int | None, gap: GapFound) -> None:
     """A gap is told once: the same exchange and reason again changes nothing. Its day is incomplete for good."""
-    told = db.execute(
+    db.execute(
         "INSERT INTO gaps (at, session, exchange_id, reason, unseen_bytes) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (gap.at, session, text(gap.exchange_id) or None, names.key(gap.reason), whole(gap.unseen_bytes)),
     )
-    if told.rowcount:
+    if db.changes():
         incomplete = (int(name == "incomplete") for name in FIGURES)
         db.execute(_SPEND, (whole(gap.at), session or 0, 0, *incomplete))
 
@@ -264,7 +265,7 @@ _SPEND: Final = (
 )
 
 
-def _count_spending(db: sqlite3.Connection, names: Names, row: Row | sqlite3.Row, sign: int) -> None:
+def _count_spending(db: Connection, names: Names, row: Row | StoredRow, sign: int) -> None:
     """Add a row of `calls` to its local day (`sign` 1) or take it out again (-1)."""
     ended_at = (row["started_ms"] + row["ended_ms"]) // 1000
     is_turn = row["kind"] == CALL_KINDS.index("turn") and row["attempt"] == 1
@@ -279,7 +280,7 @@ def _count_spending(db: sqlite3.Connection, names: Names, row: Row | sqlite3.Row
         db.execute(_SPEND, (ended_at, row["session"], model_key, *(sign * figure for figure in figures)))
 
 
-def _upsert(db: sqlite3.Connection, table: str, key: tuple[str, ...], row: Row) -> None:
+def _upsert(db: Connection, table: str, key: tuple[str, ...], row: Row) -> None:
     db.execute(_upsert_sql(table, key, tuple(row)), tuple(row.values()))
 
 

@@ -6,12 +6,12 @@ between, that moment moved with the session: then the one that still holds is th
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 from clauditor.model.events import Severity, SignalCleared, SignalRaised
 from clauditor.store.history import OPEN_SECONDS, Source, reading
 from clauditor.store.rows import EVIDENCES, SEVERITIES, Names, milliseconds, text
+from clauditor.store.sqlite import Connection, Row
 
 _SELECT: Final = (
     "SELECT f.raised_ms, f.cleared_ms, f.severity, f.evidence, f.summary, n.name, a.name AS agent, s.session_id,"
@@ -20,7 +20,7 @@ _SELECT: Final = (
 )
 
 
-def write_raised(db: sqlite3.Connection, names: Names, session: int, event: SignalRaised) -> None:
+def write_raised(db: Connection, names: Names, session: int, event: SignalRaised) -> None:
     """A signal holds from now on; told again it changes nothing."""
     name, severity = names.key(event.name), SEVERITIES.index(event.severity)
     db.execute(
@@ -39,16 +39,16 @@ def write_raised(db: sqlite3.Connection, names: Names, session: int, event: Sign
     db.execute("UPDATE sessions SET verdict = ? WHERE key = ? AND verdict < ?", (severity, session, severity))
 
 
-def write_cleared(db: sqlite3.Connection, names: Names, session: int, event: SignalCleared) -> None:
+def write_cleared(db: Connection, names: Names, session: int, event: SignalCleared) -> None:
     """A signal no longer holds; told again, or of one that was never written, it changes nothing."""
     name, severity = names.key(event.name), SEVERITIES.index(event.severity)
     held = milliseconds(max(0.0, event.at - event.raised_at))
     which = "WHERE session = ? AND name = ? AND severity = ?"
-    found = db.execute(
+    db.execute(
         f"UPDATE signals SET cleared_ms = coalesce(cleared_ms, ?) {which} AND raised_ms = ?",  # noqa: S608 - a constant
         (held, session, name, severity, milliseconds(event.raised_at)),
     )
-    if not found.rowcount:
+    if not db.changes():
         db.execute(
             f"UPDATE signals SET cleared_ms = ? {which} AND cleared_ms IS NULL",  # noqa: S608 - a constant
             (held, session, name, severity),
@@ -56,7 +56,7 @@ def write_cleared(db: sqlite3.Connection, names: Names, session: int, event: Sig
 
 
 class Signals:
-    """Questions about signals. Raises sqlite3.Error like `History`."""
+    """Questions about signals. Raises HistoryError like `History`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -111,7 +111,7 @@ def _found(conditions: list[str]) -> str:
     )
 
 
-def _signal(row: sqlite3.Row, now: float) -> dict[str, Any]:
+def _signal(row: Row, now: float) -> dict[str, Any]:
     raised_at = row["raised_ms"] / 1000
     return {
         "session_id": row["session_id"],
@@ -125,7 +125,7 @@ def _signal(row: sqlite3.Row, now: float) -> dict[str, Any]:
     }
 
 
-def _cleared_at(row: sqlite3.Row, raised_at: float, now: float) -> float | None:
+def _cleared_at(row: Row, raised_at: float, now: float) -> float | None:
     if row["cleared_ms"] is not None:
         return float(raised_at + row["cleared_ms"] / 1000)
     over_at = row["ended_at"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final, Literal
 
 from clauditor.model.models import canonical
 from clauditor.store.history import Source, reading
 from clauditor.store.rows import COUNTED, FIGURES
+from clauditor.store.sqlite import Connection, Row
 
 SpentBy = Literal["day", "project", "branch", "model"]
 
@@ -43,7 +43,7 @@ _BY: Final[dict[SpentBy, tuple[str, str]]] = {  # what a row stands for, and the
 
 
 class Spending:
-    """Questions about money and tokens. Raises sqlite3.Error like `History`.
+    """Questions about money and tokens. Raises HistoryError like `History`.
 
     `first_day` is a local day (2026-11-22). `cost_usd` is None where nothing could be priced; `cost_complete` is
     False where a call was unpriced or something passed unseen; `estimated` tells list prices from a bill.
@@ -86,7 +86,7 @@ class Spending:
             return {"rows": rows, "total": _spent(_total(db, first_day))}
 
 
-def roll_up(db: sqlite3.Connection, session: int) -> None:
+def roll_up(db: Connection, session: int) -> None:
     """Move what a session spent into the totals of its days; the caller removes the session."""
     db.execute(
         f"INSERT INTO day_totals (day, project, branch, model, estimated, {', '.join(FIGURES)})"  # noqa: S608 - constants
@@ -98,8 +98,8 @@ def roll_up(db: sqlite3.Connection, session: int) -> None:
     db.execute("DELETE FROM spending WHERE session = ?", (session,))
 
 
-def _rows(db: sqlite3.Connection, by: SpentBy, first_day: str) -> list[sqlite3.Row]:
-    db.create_function("canonical", 1, canonical, deterministic=True)
+def _rows(db: Connection, by: SpentBy, first_day: str) -> list[Row]:
+    db.create_scalar_function("canonical", canonical, 1, deterministic=True)
     key, order = _BY[by]
     groups = "1, 2" if by == "branch" else "1"
     return db.execute(
@@ -108,17 +108,17 @@ def _rows(db: sqlite3.Connection, by: SpentBy, first_day: str) -> list[sqlite3.R
     ).fetchall()
 
 
-def _total(db: sqlite3.Connection, first_day: str) -> sqlite3.Row:
-    row: sqlite3.Row = db.execute(f"SELECT {_SUMS} FROM {_ALL}", {"first": first_day}).fetchone()  # noqa: S608 - constants
+def _total(db: Connection, first_day: str) -> Row:
+    row: Row = db.execute(f"SELECT {_SUMS} FROM {_ALL}", {"first": first_day}).fetchone()  # noqa: S608 - constants
     return row
 
 
-def _of_sessions(row: sqlite3.Row) -> dict[str, Any]:
+def _of_sessions(row: Row) -> dict[str, Any]:
     """With the number of sessions: known for recent days only, as long as all sessions are kept."""
     return {"sessions": row["sessions"], **_spent(row)}
 
 
-def _spent(row: sqlite3.Row) -> dict[str, Any]:
+def _spent(row: Row) -> dict[str, Any]:
     return {
         "calls": row["calls"],
         "turns": row["turns"],
@@ -127,7 +127,7 @@ def _spent(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _money(row: sqlite3.Row) -> dict[str, Any]:
+def _money(row: Row) -> dict[str, Any]:
     return {
         "cost_usd": row["cost_usd"] if row["priced"] else None,
         "cost_complete": row["incomplete"] == 0,

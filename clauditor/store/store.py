@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from clauditor.errors import HistoryError
 from clauditor.model.events import LimitWindow
 from clauditor.model.session import Session
 from clauditor.store.calls import Calls
+from clauditor.store.copying import discard
 from clauditor.store.history import History, unpack
 from clauditor.store.purging import Purge, Purged, purge
-from clauditor.store.restoring import discard, take_over
+from clauditor.store.restoring import take_over
 from clauditor.store.retention import Retention
 from clauditor.store.signals import Signals
 from clauditor.store.sink import StoreSink
@@ -59,7 +60,7 @@ class Store:
         """Sessions to go on with after a restart."""
         try:
             return self.history.open_sessions(now) if self.writer.is_sound else []
-        except sqlite3.Error:
+        except HistoryError:
             log.exception("open sessions could not be read")
             return []
 
@@ -67,7 +68,7 @@ class Store:
         """Readings of rate-limit windows that still say something, oldest first: account, billing, when, window."""
         try:
             return self.history.limit_samples(now - LIMIT_SECONDS) if self.writer.is_sound else []
-        except sqlite3.Error:
+        except HistoryError:
             log.exception("rate-limit windows could not be read")
             return []
 
@@ -95,6 +96,7 @@ class Store:
 
     def tick(self, now: float) -> None:
         """Let time pass (Unix seconds): once an hour, what is past its time is removed on the writer's thread."""
+        self.writer.look_at_its_place()
         due = self._tidy_due
         if due is None or due - now > TIDY_SECONDS:  # the start, or a clock that was set back
             self._tidy_due = now + FIRST_TIDY_SECONDS

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Sequence
 from typing import Final, assert_never
+
+import apsw
 
 from clauditor.model.events import GapFound, SignalCleared, SignalRaised
 from clauditor.model.facts import CallFact, ToolFact
@@ -21,6 +22,7 @@ from clauditor.store.rows import (
     write_tool,
 )
 from clauditor.store.signals import write_cleared, write_raised
+from clauditor.store.sqlite import Connection
 from clauditor.store.state import deflate
 from clauditor.store.transaction import transaction
 
@@ -30,8 +32,8 @@ _MAX_KEYS: Final = 10_000
 
 # What a single row can be refused for; everything else concerns the database as a whole.
 _BAD_ROW: Final = (
-    *(ValueError, OverflowError),
-    *(sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
+    *(ValueError, OverflowError, TypeError),
+    *(apsw.ConstraintError, apsw.TooBigError, apsw.MismatchError, apsw.BindingsError),
 )
 
 _SESSION_COLUMNS: Final = (
@@ -46,10 +48,9 @@ _WRITE_SESSION: Final = (
 
 
 class Tables:
-    """Writes rows; what it remembers of keys is as of the last transaction. Raises sqlite3.Error."""
+    """Writes rows; what it remembers of keys is as of the last transaction. Raises apsw.Error."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        db.row_factory = sqlite3.Row
+    def __init__(self, db: Connection) -> None:
         self.db = db
         self.names = Names(db)
         self._keys: dict[str, int] = {}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from clauditor.store.sqlite import Connection, Error
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: Connection) -> Iterator[None]:
     """Commit at the end of the block; an error undoes it and goes on up."""
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -22,9 +23,9 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _undo(db: sqlite3.Connection) -> None:
+def _undo(db: Connection) -> None:
     try:
         if db.in_transaction:
-            db.rollback()
-    except sqlite3.Error:  # the first error says what is wrong
+            db.execute("ROLLBACK")
+    except Error:  # the first error says what is wrong
         log.exception("a transaction could not be undone")

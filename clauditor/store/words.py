@@ -6,11 +6,11 @@ remembers every word it handed out since the sweep began, and a sweep during whi
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
 from clauditor.store.rows import Names
+from clauditor.store.sqlite import Connection
 from clauditor.store.transaction import transaction
 
 MANY_WORDS: Final = 10_000  # about 1 MB; below, sweeping is not worth its while
@@ -32,7 +32,7 @@ _WHOLE: Final = {
 }
 
 
-def drop_unused(db: sqlite3.Connection, names: Names, *, beyond: int = MANY_WORDS) -> Iterator[int]:
+def drop_unused(db: Connection, names: Names, *, beyond: int = MANY_WORDS) -> Iterator[int]:
     """Remove words without a use, if there are more than `beyond`. Yields the words removed at each step."""
     words = [row[0] for row in db.execute("SELECT key FROM names")]
     if len(words) <= beyond:

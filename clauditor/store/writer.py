@@ -11,7 +11,6 @@ counted. What was committed survives a SIGKILL (WAL).
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from clauditor.errors import HistoryError
 from clauditor.store.batch import SessionRow, StoredFact
 from clauditor.store.buffer import Batch, Buffer
 from clauditor.store.database import check_pages, is_corrupt
 from clauditor.store.held import HeldFile
 from clauditor.store.retention import Retention, steps
+from clauditor.store.sqlite import Error, in_words
 from clauditor.store.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,13 @@ class Writer(HeldFile):
         self._retention = retention
         self._changed = threading.Condition()
         self.buffer = Buffer(self._changed)
+        self._has_moved = False
         self._closing = False
         self._writing = False
         self._tidy_at: float | None = None
         self._tidying: Iterator[int] | None = None
         self._jobs: list[tuple[Callable[[Writer], Any], Future[Any]]] = []
-        self._is_doubted = False
+        self._doubt: Exception | None = None
         self._doubted_at = -DOUBT_SECONDS
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
@@ -91,7 +93,7 @@ class Writer(HeldFile):
         future: Future[T] = Future()
         with self._changed:
             if self._given_up or self._closing:
-                future.set_exception(sqlite3.OperationalError(self.problem or "the history is closed"))
+                future.set_exception(HistoryError(self.problem or "the history is closed"))
             else:
                 self._jobs.append((job, future))
                 self._changed.notify()
@@ -100,9 +102,16 @@ class Writer(HeldFile):
     def doubt(self, error: Exception) -> None:
         """A reader could not make sense of what it read: the file is looked at, and moved aside if it is broken."""
         with self._changed:
-            if not self._is_doubted and time.monotonic() - self._doubted_at > DOUBT_SECONDS:
+            if self._doubt is None and time.monotonic() - self._doubted_at > DOUBT_SECONDS:
                 log.warning("the history could not be read and is looked at: %s", error)
-                self._is_doubted = True
+                self._doubt = error
+                self._changed.notify()
+
+    def look_at_its_place(self) -> None:
+        """Whether the file was removed or replaced while nothing was written; one look, some microseconds."""
+        if self._is_checked and not self._is_in_place():
+            with self._changed:
+                self._has_moved = True
                 self._changed.notify()
 
     def waiting(self, session_id: str) -> bytes | None:
@@ -134,12 +143,12 @@ class Writer(HeldFile):
                 closing = self._closing
                 batch = self.buffer.take()
                 jobs, self._jobs = self._jobs, []
-                self._writing = True
+                self._writing, self._has_moved = True, False
             succeeded = self._write(batch)
             for job, future in jobs:
                 self._perform(job, future)
-            if self._is_doubted:
-                self._look_again()
+            if self._doubt is not None:
+                self._look_again(self._doubt)
             if succeeded:
                 pause = RETRY_SECONDS
                 if not closing:
@@ -155,7 +164,7 @@ class Writer(HeldFile):
 
     @property
     def _has_work(self) -> bool:
-        return bool(self.buffer or self._jobs or self._is_doubted) or self._has_to_tidy
+        return bool(self.buffer or self._jobs or self._doubt or self._has_moved) or self._has_to_tidy
 
     @property
     def _has_to_tidy(self) -> bool:
@@ -186,18 +195,22 @@ class Writer(HeldFile):
         try:
             future.set_result(job(self))
         except Exception as error:  # noqa: BLE001 - whoever asked is told
-            if self._tables is not None and (isinstance(error, sqlite3.Error) or is_corrupt(error)):
+            is_of_sqlite = isinstance(error, Error) or is_corrupt(error)
+            if self._tables is not None and is_of_sqlite:
                 self._undo(error)
-            future.set_exception(error)
+            future.set_exception(HistoryError(in_words(error)) if is_of_sqlite else error)
 
-    def _look_again(self) -> None:
-        self._is_doubted, self._doubted_at = False, time.monotonic()
+    def _look_again(self, doubt: Exception) -> None:
+        self._doubt, self._doubted_at = None, time.monotonic()
         if self._tables is None:
             return
         try:
-            check_pages(self.path)
+            is_whole = check_pages(self.path)
         except Exception as error:  # noqa: BLE001 - the border of the thread; _undo tells it
             self._undo(error)
+        else:
+            if not is_whole and is_corrupt(doubt):  # in a part that there was no time to look at
+                self._undo(doubt)
 
     def _tidy_a_little(self) -> None:
         """One step of what is to be removed. An error ends it until the next time."""

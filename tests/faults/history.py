@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from pathlib import Path
 
+import apsw
+
+from clauditor.store.database import SCHEMA_VERSION
 from faults.durability import CLASSES, Tried, break_whole, cut_log, flip, kill_often, write_history
 from faults.report import Section
+from faults.upgrades import kill_at_each_statement
 
 KILLS = 1000
 CUTS = 1200
@@ -28,6 +31,12 @@ def history(directory: Path) -> Section:
         f" {kills.acknowledged:,} turns were acknowledged (committed, and the writing process had told so);"
         f" {kills.found:,} are there, **{0 if not kills.complaints else 'not 0'} lost**, integrity checked after every ten."
     )
+    upgrades = [kill_at_each_statement(version) for version in range(SCHEMA_VERSION)]
+    section.complaints += [why for _, complaints in upgrades for why in complaints]
+    section.say(
+        f"**Killed before each statement** of bringing a file of each schema there was to the newest, or of beginning one:"
+        f" {sum(number for number, _ in upgrades)} kills, after each the old schema or a newer one, whole, with every row."
+    )
     written = write_history(directory)
     cuts = cut_log(directory, written, cuts=CUTS)
     section.say(
@@ -37,7 +46,7 @@ def history(directory: Path) -> Section:
     breaks, fates = break_whole(directory, written)
     section.say(
         f"**{len(CLASSES)} kinds of corruption**, each of a history that was closed and of one with a log (SQLite"
-        f" {sqlite3.sqlite_version}):"
+        f" {apsw.sqlite_lib_version()}):"
     )
     section.table(["what happened to it", "what became of it"], fates.items())
     flips = flip(directory, written, times=FLIPS)

@@ -36,6 +36,7 @@ Side = Literal["watched", "bare"]
 SIDES: tuple[Side, ...] = ("watched", "bare")
 HERE = Path(__file__).parent
 _EXT_PROC = "http.clauditor.ext_proc"
+BOOK_LIMIT = 1_000_000  # exchanges: a book that forgets its first ones would call them altered
 FAILED_REST_SECONDS = 0.1  # a client tries again after a moment
 OPEN_STREAMS = "cluster.sidecar.upstream_rq_active"
 WITNESSES = {
@@ -200,7 +201,7 @@ def laboratory(
     is waited for: the sidecar begins when the lever of that name is gone.
     """
     with contextlib.ExitStack() as stage:
-        vendor = stage.enter_context(Simulator(seed=21))
+        vendor = stage.enter_context(Simulator(seed=21, ledger_limit=BOOK_LIMIT))
         home, levers = directory / "home", directory / "levers"
         for made in (home, levers):
             made.mkdir()

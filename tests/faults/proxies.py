@@ -53,7 +53,7 @@ def envoy(directory: Path, upstream: str, change: Callable[[Json], None]) -> Ite
     change(config)
     file = directory / "envoy.json"
     file.write_text(json.dumps(config))
-    command = find_envoy(None).command(file)
+    command = find_envoy(None).command(file, directory / "envoy.log")
     with (directory / "envoy.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

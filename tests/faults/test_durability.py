@@ -33,8 +33,8 @@ def test_each_kind_of_corruption_is_moved_aside_or_does_no_harm(tmp_path: Path, 
     assert found.fates["moved aside"] > len(CLASSES)
 
 
-def test_flipped_bits_are_moved_aside_or_leave_a_history_that_works(tmp_path: Path, written: Written) -> None:
+def test_flipped_bits_are_no_rows_that_are_shown(tmp_path: Path, written: Written) -> None:
     found = flip(tmp_path, written, times=80)
     assert found.complaints == []
-    assert found.fates["moved aside"] > 2
-    assert found.fates["served, every row true"] > 40
+    assert found.fates["moved aside"] > 30
+    assert found.fates["served, every row true"] > 10  # of those that hit the log, which ends before them

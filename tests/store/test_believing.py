@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clauditor.hub import Hub
-from clauditor.store.believing import DAY_SECONDS, LEAP_SECONDS, PROBATION_SECONDS, Belief
+from clauditor.store.believing import DAY_SECONDS, LEAP_SECONDS, PROBATION_SECONDS, UNSET_BEFORE, Belief
 from clauditor.store.store import Store
 from support.life import NOW, Book, Life, settle
 
@@ -64,10 +64,16 @@ def test_three_looks_on_one_day_are_no_proof() -> None:
     assert set(after([ahead, ahead + 4 * DAY_SECONDS, ahead + 4 * DAY_SECONDS + HOUR])) == {NOW}
 
 
+def test_a_machine_that_shows_1970_at_each_start_tidies_all_the_same() -> None:
+    looks = [now for day in range(100) for now in (35.0, NOW + day * DAY_SECONDS)]
+    assert after(looks)[1::2] == looks[1::2]
+
+
 @given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=40))
 def test_nothing_is_believed_that_lies_ahead_of_the_clock(looks: list[float]) -> None:
     """So what is recorded after a wrong clock was believed, and set right, is not old."""
-    assert all(believed <= now for believed, now in zip(after(looks, start=0.0)[1:], looks[1:], strict=True))
+    found = zip(after(looks, start=0.0)[1:], looks[1:], strict=True)
+    assert all(believed <= now for believed, now in found if now >= UNSET_BEFORE)
 
 
 @given(
@@ -87,6 +93,19 @@ def test_a_clock_that_is_never_wrong_for_three_days_on_end_ages_nothing_by_more_
             off, wrong_since = offset, true
         belief = belief.looked(true + off)
         assert belief.believed_at <= true + LEAP_SECONDS * 1.01
+
+
+def test_what_is_recorded_before_the_clock_is_set_is_not_old(store: Store) -> None:
+    hub = Hub(book=Book(), sinks=[store.sink])
+    Life(hub, "known", NOW).turn()
+    settle(store)
+    store.writer.tidy(NOW)
+    settle(store)
+    Life(hub, "young", 40.0).turn()
+    settle(store)
+    store.writer.tidy(70.0)
+    settle(store)
+    assert [len(store.calls.turns(each, limit=9)) for each in ("known", "young")] == [1, 1]
 
 
 def test_a_clock_ten_years_ahead_removes_nothing(store: Store) -> None:

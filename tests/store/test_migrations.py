@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import apsw
 import pytest
 
+from clauditor.hub import Hub
 from clauditor.model.packing import pack
 from clauditor.store import database
-from clauditor.store.database import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, Corrupt
+from clauditor.store.database import SCHEMA_VERSION, Corrupt
+from clauditor.store.restoring import Prepared, prepare
 from clauditor.store.store import Store
-from support.life import NOW
+from faults.upgrades import ASK_FILLED, FILLED, fill, kill_at_each_statement, of_schema
+from support.life import NOW, Book, Life, settle
+from support.sql import ask
 from support.story import Story
 
 Open = Callable[[], Store]
-
-
-def of_schema(path: Path, version: int) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    db.execute("PRAGMA journal_mode = WAL")
-    for number in range(version):
-        database._migrate(db, number)
-    return db
 
 
 @pytest.fixture
@@ -79,40 +74,54 @@ def test_a_database_of_the_first_release_is_taken_up_whole(open_store: Open) -> 
 @pytest.mark.usefixtures("of_first_release")
 def test_the_cost_of_old_sessions_is_known_to_the_list(path: Path, open_store: Open) -> None:
     open_store()
-    with sqlite3.connect(path) as db:
-        assert db.execute("SELECT session_id, cost_usd FROM sessions ORDER BY key").fetchall() == [
-            ("paid", 1.75),
-            ("unpriced", None),
-        ]
-    db.close()
+    assert ask(path, "SELECT session_id, cost_usd FROM sessions ORDER BY key") == [
+        ("paid", 1.75),
+        ("unpriced", None),
+    ]
 
 
-@pytest.mark.parametrize("version", range(SCHEMA_VERSION))
-def test_a_migration_that_is_cut_short_leaves_the_old_schema(path: Path, version: int) -> None:
-    """The disk fills up in the middle of it, at every size it could have."""
-    of_schema(path, version).close()
-    with sqlite3.connect(path) as db:
-        before = db.execute("SELECT name, sql FROM sqlite_master").fetchall()
-        first = db.execute("PRAGMA page_count").fetchone()[0]
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_a_database_of_every_schema_there_was_is_taken_up_with_all_that_it_holds(
+    path: Path, open_store: Open, version: int
+) -> None:
+    db = of_schema(path, version)
+    fill(db)
     db.close()
-    for limit in range(first + 1, first + 100):
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute(f"PRAGMA max_page_count = {limit}")
-        try:
-            database._migrate(db, version)
-        except sqlite3.OperationalError:
-            assert db.execute("PRAGMA user_version").fetchone()[0] == version
-            assert db.execute("SELECT name, sql FROM sqlite_master").fetchall() == before
-        else:
-            break
-        finally:
-            db.close()
-    assert limit < first + 99
-    assert limit > first + 1 or version > 1  # the later ones need one page or none
-    db = database.open_for_writing(path)
-    assert db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION == len(MIGRATIONS)
-    assert db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    store = open_store()
+    assert (store.problem, store.writer.quarantined) == (None, 0)
+    assert ask(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert ask(path, "PRAGMA checksum_verification") == [("1",)]
+    assert ask(path, ASK_FILLED) == FILLED
+    Life(Hub(book=Book(), sinks=[store.sink]), "after").turn()
+    settle(store)
+    assert len(store.calls.turns("after", limit=9)) == 1
+    assert [file.name for file in sorted(path.parent.iterdir())] == [
+        "clauditor.db", "clauditor.db-shm", "clauditor.db-wal", "clauditor.db.lock",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_copy_of_every_schema_there_was_is_restored(
+    tmp_path: Path, path: Path, open_store: Open, version: int
+) -> None:
+    store = open_store()
+    old = tmp_path / "old.db"
+    db = of_schema(old, version)
+    fill(db)
     db.close()
+    before = old.read_bytes()
+    assert prepare(old, path) == Prepared(sessions=0, is_as_written=True)
+    store.restore().result(10)
+    assert ask(path, ASK_FILLED) == FILLED
+    assert old.read_bytes() == before
+    assert store.problem is None
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_one_that_is_killed_at_any_statement_on_the_way_leaves_the_old_or_the_new(version: int) -> None:
+    kills, complaints = kill_at_each_statement(version)
+    assert complaints == []
+    assert kills > 60
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,7 @@ def test_a_schema_with_a_letter_changed_is_no_schema_of_ours(path: Path, version
     db.execute("PRAGMA writable_schema = ON")
     db.execute(damage)
     db.close()
-    with pytest.raises((Corrupt, sqlite3.DatabaseError)) as caught:
+    with pytest.raises((Corrupt, apsw.Error)) as caught:
         database.open_for_writing(path)
     assert database.is_corrupt(caught.value)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clauditor.errors import HistoryError
 from clauditor.hub import Hub
 from clauditor.model.events import GapFound, LabelFound, SignalRaised
 from clauditor.store.aside import set_aside
 from clauditor.store.database import open_for_reading
 from clauditor.store.store import Store
 from support.life import NOW, USAGE, Book, Life, settle
+from support.sql import ask
 
 DAY = 86_400.0
 Purge = Callable[..., Any]
@@ -88,9 +89,7 @@ def test_no_byte_of_it_is_left(path: Path, opened: Store, kind: str) -> None:
     assert after == ([[]] * 16 if kind == "all" else before)
     opened.close()
     assert files_with(path.parent, "topsecret") == []
-    with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    db.close()
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_it_does_not_come_back_with_what_waited(opened: Store, path: Path) -> None:
@@ -159,7 +158,7 @@ def test_a_reader_that_holds_the_log_is_told(
 
 def test_a_history_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path / "nowhere" / "clauditor.db")
-    with pytest.raises(sqlite3.OperationalError, match="cannot be opened"):
+    with pytest.raises(HistoryError, match="cannot be opened"):
         store.purge(session_ids=frozenset(), project=None, before=None, everything=True).result(10)
     store.close()
 

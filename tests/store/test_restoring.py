@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from clauditor.errors import HistoryError
 from clauditor.hub import Hub
-from clauditor.store.restoring import back_up, incoming
+from clauditor.store.copying import back_up, incoming
 from clauditor.store.store import Store
 from support.life import Book, Life, settle
 
@@ -31,7 +31,7 @@ def test_one_that_does_not_hold_the_history_replaces_nothing(
 ) -> None:
     second = open_store()
     before = path.stat().st_ino
-    with pytest.raises(sqlite3.OperationalError, match="Another Clauditor"):
+    with pytest.raises(HistoryError, match="Another Clauditor"):
         second.restore().result(10)
     assert path.stat().st_ino == before
     assert incoming(path).exists()

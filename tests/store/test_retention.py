@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -17,9 +16,11 @@ from clauditor.store import retention, words
 from clauditor.store.database import open_for_writing
 from clauditor.store.retention import Retention, steps
 from clauditor.store.rows import Names
+from clauditor.store.sqlite import connect
 from clauditor.store.store import FIRST_TIDY_SECONDS, TIDY_SECONDS, Store
 from clauditor.store.writer import Writer
 from support.life import NOW, Book, Life, settle, until
+from support.sql import ask
 
 DAY = 86_400.0
 Open = Callable[..., Store]
@@ -74,11 +75,7 @@ def tidied(store: Store, now: float = NOW) -> None:
 
 
 def counts(path: Path, *tables: str) -> dict[str, int]:
-    db = sqlite3.connect(path)
-    try:
-        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}  # noqa: S608
-    finally:
-        db.close()
+    return {table: ask(path, f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608
 
 
 def test_facts_go_after_ninety_days_and_sessions_after_four_hundred(path: Path, opened: Open) -> None:
@@ -195,7 +192,7 @@ def test_a_run_that_fails_is_told_and_ends_until_the_next(path: Path, opened: Op
     store = opened()
     live_through(store, "old", NOW - 100 * DAY)
     store.writer._tables.db.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]  # it is open
-    other = sqlite3.connect(path, isolation_level=None)
+    other = connect(path)
     other.execute("BEGIN IMMEDIATE")
     store.writer.tidy(NOW)
     until(lambda: store.writer.errors)
@@ -246,7 +243,7 @@ def test_words_nobody_uses_go_and_those_in_use_stay(path: Path, opened: Open) ->
     late = names.key("agent-of-old3")  # a word that was without use is written again meanwhile
     for _ in sweep:
         pass
-    assert db.execute("SELECT name FROM names WHERE key = ?", (late,)).fetchone() == ("agent-of-old3",)
+    assert db.execute("SELECT name FROM names WHERE key = ?", (late,)).fetchone()[0] == "agent-of-old3"
     db.close()
     assert counts(path, "names")["names"] == had - 29
     assert answers() == before

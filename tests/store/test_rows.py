@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from typing import get_args
 
 from hypothesis import given
@@ -10,6 +9,7 @@ from clauditor.model.events import Evidence, FailureKind, LimitsSeen, ToolOutcom
 from clauditor.model.facts import CallKind
 from clauditor.model.verdict import SEVERITIES, Level
 from clauditor.store import rows
+from clauditor.store.sqlite import in_memory
 
 
 @given(st.text(max_size=60))
@@ -35,7 +35,7 @@ def test_any_prompt_id_comes_back_as_it_was(prompt_id: str) -> None:
 
 @given(st.text(max_size=30), st.integers())
 def test_every_string_and_every_number_fits_a_column(word: str, number: int) -> None:
-    db = sqlite3.connect(":memory:")
+    db = in_memory()
     row = db.execute("SELECT ?, ?", (rows.text(word + "\ud800"), rows.whole(number))).fetchone()
     assert row[0].endswith("?")
     assert abs(row[1]) <= abs(number)

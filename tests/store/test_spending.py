@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -15,8 +14,10 @@ from clauditor.hub import Hub
 from clauditor.model.events import GapFound, LimitsSeen
 from clauditor.model.usage import Usage
 from clauditor.store.spending import roll_up
+from clauditor.store.sqlite import connect
 from clauditor.store.store import Store
 from support.life import MODEL, NOW, USAGE, Life
+from support.sql import ask
 
 Lives = Callable[..., Life]
 Written = Callable[[], None]
@@ -104,13 +105,13 @@ def test_everything_else_comes_dearest_first(store: Store) -> None:
 def test_sums_survive_their_sessions(store: Store, path: Path, by: Any) -> None:
     first = day_of(NOW - DAY)
     before = store.spending.table(by, first)
-    db = sqlite3.connect(path, isolation_level=None)
+    db = connect(path)
     for gone in ("shop", "infra"):
         (key,) = db.execute("SELECT key FROM sessions WHERE session_id = ?", (gone,)).fetchone()
         roll_up(db, key)
         db.execute("DELETE FROM sessions WHERE key = ?", (key,))
         assert store.spending.table(by, first) == before
-    assert db.execute("SELECT count(*) FROM spending").fetchone() == (0,)
+    assert db.execute("SELECT count(*) FROM spending").fetchone()[0] == 0
     db.close()
     assert store.spending.since(first)["turns"] == 5
 
@@ -124,9 +125,7 @@ def test_what_passed_unseen_makes_its_day_at_least_for_good(
     for event in (gap, gap, nobody_knows_whose):
         hub.publish(event)
     written()
-    with sqlite3.connect(path) as db:
-        db.execute("DELETE FROM gaps")
-    db.close()
+    ask(path, "DELETE FROM gaps")
     days = store.spending.table("day", day_of(NOW - DAY))
     assert [(row["turns"], row["cost_complete"]) for row in days["rows"]] == [(2, False), (3, False)]
     projects = store.spending.table("project", day_of(NOW - DAY))["rows"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +28,7 @@ from clauditor.model.snapshot import session_snapshot
 from clauditor.model.usage import Usage
 from clauditor.store.store import Store
 from support.life import MODEL, NOW, USAGE, Book, Life, settle
+from support.sql import ask
 
 Lives = Callable[..., Life]
 Written = Callable[[], None]
@@ -372,8 +372,7 @@ def test_limit_samples_are_kept_where_something_changed(
     seen(NOW + 30, 0.52, "warning")
     seen(NOW + 100, 0.53)
     written()
-    with sqlite3.connect(path) as db:
-        assert [row[0] for row in db.execute("SELECT used_ratio FROM limits")] == [0.50, 0.52, 0.53]
+    assert ask(path, "SELECT used_ratio FROM limits") == [(0.50,), (0.52,), (0.53,)]
     assert store.history.limits() == {
         "acc": {
             "billing": "plan",
@@ -424,9 +423,7 @@ def test_a_packed_session_this_version_cannot_read_still_stands_in_the_list(
 ) -> None:
     life("strange").turn()
     written()
-    with sqlite3.connect(path) as db:
-        db.execute("UPDATE session_state SET state = x'00'")
-    db.close()
+    ask(path, "UPDATE session_state SET state = x'00'")
     (shot,) = store.history.sessions(now=NOW, limit=5)
     assert shot["session_id"] == "strange"
     assert shot["project"] == "webshop"
@@ -451,7 +448,5 @@ def test_a_turn_with_its_tool_takes_at_most_400_bytes(
             tool = f"toolu_01{number:011}{step:011}"
             one.answer(exchange_id, tools=(tool,))
         written()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    ask(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     assert path.stat().st_size / turns <= 400

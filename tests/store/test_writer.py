@@ -7,7 +7,6 @@ import os
 import random
 import resource
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,15 +15,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
+from clauditor.errors import HistoryError
 from clauditor.hub import Hub
 from clauditor.model.events import GapFound
 from clauditor.store import buffer, database, writer
 from clauditor.store.batch import SessionRow
 from clauditor.store.database import SCHEMA_VERSION, Corrupt
+from clauditor.store.sqlite import connect
 from clauditor.store.store import Store
 from support.life import NOW, Book, Life, settle, until
+from support.sql import ask
 
 Open = Callable[[], Store]
 
@@ -32,6 +35,7 @@ Open = Callable[[], Store]
 WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
+from clauditor.errors import HistoryError
 from clauditor.hub import Hub
 from clauditor.store.store import Store
 from support.life import Book, Life, settle
@@ -102,9 +106,7 @@ def test_nothing_acknowledged_is_lost_to_a_sigkill(path: Path, open_store: Open)
         assert store.spending.since("2000-01-01")["turns"] == session.turns
         calls, turns, output = calls + 1, session.turns, session.tokens.output
         store.close()
-    with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    db.close()
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_second_writer_runs_without_history_until_the_first_is_gone(
@@ -125,9 +127,7 @@ def test_a_second_writer_runs_without_history_until_the_first_is_gone(
 
 def test_a_newer_schema_is_left_alone(path: Path, open_store: Open) -> None:
     open_store().close()
-    with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    db.close()
+    ask(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = path.read_bytes()
     store = open_store()
     assert (
@@ -139,7 +139,7 @@ def test_a_newer_schema_is_left_alone(path: Path, open_store: Open) -> None:
     store.sink.flush()
     assert store.writer.is_idle  # nothing is hoarded
     assert store.load_session("s") is None
-    with pytest.raises(sqlite3.Error, match="newer Clauditor"):
+    with pytest.raises(HistoryError, match="newer Clauditor"):
         store.history.sessions(now=NOW, limit=1)
     assert path.read_bytes() == before
 
@@ -197,9 +197,8 @@ def test_an_empty_file_is_a_new_database(path: Path, open_store: Open, content: 
 
 
 def test_somebody_elses_database_is_moved_aside_whole(path: Path, open_store: Open) -> None:
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE precious (x)")
-    db.close()
+    path.touch()
+    ask(path, "CREATE TABLE precious (x)")
     content = path.read_bytes()
     store = open_store()
     assert store.writer.problem is None
@@ -235,7 +234,7 @@ def test_any_flipped_bytes_leave_a_store_that_works(path: Path) -> None:
             lambda store=store: turns_of(store, "before"),
             lambda store=store: store.spending.since("2000-01-01"),
         ):
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(HistoryError):
                 question()
         Life(hub, "after").turn()
         settle(store)
@@ -277,9 +276,7 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced(
     for _ in range(200):
         life.turn()
     settle(store)
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    ask(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:
         for page in range(1, path.stat().st_size // 4096):
             file.seek(page * 4096)
@@ -302,7 +299,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(
 ) -> None:
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     store.writer._tables.db.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]  # it is open
-    other = sqlite3.connect(path, isolation_level=None)
+    other = connect(path)
     other.execute("BEGIN IMMEDIATE")
     life = Life(live(store), "s")
     life.turn()
@@ -325,7 +322,7 @@ def test_what_the_buffer_cannot_hold_is_dropped_oldest_first_and_counted(
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(buffer, "MAX_WAITING_ROWS", 10)
     store.writer._tables.db.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]  # it is open
-    other = sqlite3.connect(path, isolation_level=None)
+    other = connect(path)
     other.execute("BEGIN IMMEDIATE")
     life = Life(live(store), "s")
     for _ in range(25):
@@ -367,6 +364,7 @@ def test_numbers_and_names_no_column_expects_are_stored_all_the_same(store: Stor
 FULL_DISK = """
 import resource, signal, sys, time
 from pathlib import Path
+from clauditor.errors import HistoryError
 from clauditor.hub import Hub
 from clauditor.store import writer
 from clauditor.store.store import Store
@@ -414,14 +412,14 @@ def test_a_directory_that_appears_later_is_used_then(tmp_path: Path, monkeypatch
 
 def test_a_reader_cannot_write(path: Path, store: Store) -> None:
     db = database.open_for_reading(path)
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(apsw.ReadOnlyError):
         db.execute("DELETE FROM calls")
     db.close()
 
 
 def test_errors_that_break_nothing_are_told_from_those_that_do() -> None:
     assert database.is_corrupt(Corrupt("x"))
-    assert not database.is_corrupt(sqlite3.OperationalError("database is locked"))
+    assert not database.is_corrupt(apsw.BusyError("database is locked"))
     assert not database.is_corrupt(OSError(28, "No space left on device"))
 
 

@@ -1,0 +1,2 @@
+-- No table changes. From this version on each page ends with a checksum (sqlite.py): a file that says so and has none is
+-- broken, and a program that writes none does not open it.
