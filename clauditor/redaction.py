@@ -34,7 +34,7 @@ _PREFIXED: Final = (
     r"|[spr]k_(?:live|test|prod)_\w{10,}|[spr]k[_-](?=[\w-]{0,40}\d)[\w-]{16,}"
     r"|(?:hf|api_org|npm|gh[pousr]|do[opr]_v1|glsa|glc|gsk|pnu|nfp|figd|lin_api|lin_oauth|secret|shp(?:at|ca|pa|ss))_"
     r"[A-Za-z0-9]{20,}[\w+/=-]*"
-    r"|(?:AKIA|ASIA|ABIA|ACCA|LTAI)[A-Za-z0-9]{12,}|(?:SK|AC)[0-9a-f]{32}|[0-9a-f]{36}NRAL|\d{8,19}:[\w-]{30,}"
+    r"|(?:AKIA|ASIA|ABIA|ACCA|LTAI|EZ[AT]K)[A-Za-z0-9]{12,}|(?:SK|AC)[0-9a-f]{32}|[0-9a-f]{36}NRAL|\d{8,19}:[\w-]{30,}"
     r"|(?:xkeysib|key|pul|ico|p8e|NRAK|NRII|NRJS|PMAK|API)-(?=[\w-]{0,60}\d)[\w-]{19,}"
     r"|(?:access-(?:sandbox|development|production)|sdk|pat-[a-z0-9]{2,4})-[0-9a-f]{8}-[0-9a-f-]{27}"
 )
@@ -71,6 +71,7 @@ _BEHIND: Final = (  # redacted behind the first group
     re.compile(r"(\s(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:)(?!\d+\b)[^\s\"']+"),
     re.compile(r"(\b(?:mysql|mariadb)\w{0,10}(?: [^\s|;]+){0,8}? -p)[^\s]+"),
     re.compile(rf"(\b(?:{_LOGINS})(?: [^\s|;]+){{0,8}}? -[pa] ?)(?:{_QUOTED}|[^\s]+)"),
+    re.compile(r"(\bWIFI:[^\s]{0,200}?;P:)[^\s;]+"),
     re.compile(r"(\bpass:|\blogin \S{1,64} password |\bsecret set \S{1,64} --body )[^\s]+"),
     re.compile(rf"(\bidentified by )(?:{_QUOTED})", _I),
     re.compile(r"(\bpin(?: code)?(?: is|:|=)? )\d{4,8}\b", _I),

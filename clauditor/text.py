@@ -84,19 +84,21 @@ def cut(text: str, cells: int) -> str:
 
 def _one_line(text: str) -> str:
     kept: list[str] = []
-    marks = 0
+    marks = _MAX_MARKS  # one with nothing to stand on would stand on what is before this text
     for character in _ESCAPES.sub(" ", text):
         category = unicodedata.category(character)
         if character in "\t\n\v\f\r\x85" or category in _SPACES:
             kept.append(" ")
+            marks = _MAX_MARKS
+        elif character in _INVISIBLE or category in _DROPPED or _selects_a_variant(character):
+            continue
         elif category in ("Mn", "Me"):
             marks += 1
-            if marks <= _MAX_MARKS and character not in _INVISIBLE and not _selects_a_variant(character):
+            if marks <= _MAX_MARKS:
                 kept.append(character)
-            continue
-        elif category not in _DROPPED and character not in _INVISIBLE:
+        else:
             kept.append(character)
-        marks = 0
+            marks = 0
     return " ".join("".join(kept).split())
 
 

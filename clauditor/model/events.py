@@ -344,10 +344,17 @@ class ClockJumped(Event):
     seconds: float
 
 
+InputLimit = Literal[
+    "expansion", "line", "events", "answer", "early_answer", "nesting", "number", "value", "items", "blocks", "tools",
+    "tool_input", "headers", "models",
+]  # fmt: skip
+"""Limits of what is read of one exchange (docs/wire.md)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed(Event):
     """Bytes that made no sense where `where` (a constant word of the wire layer) met them; counted,
-    never fatal, and without trace in the facts.
+    never fatal, and without trace in the facts. Where `where` is `limit`, `reason` is an `InputLimit`.
     """
 
     where: str

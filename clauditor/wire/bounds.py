@@ -1,11 +1,20 @@
-"""Named bounds of the wire layer, each with its reason. What a bound drops is marked on the exchange."""
+"""Named bounds of the wire layer, each with its reason. What a bound drops is counted and marked on the exchange.
+
+docs/wire.md has the table: each name of `InputLimit`, what it bounds, and what is lost beyond it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from clauditor.model.events import InputLimit
 
 KIB = 1024
 MIB = 1024 * 1024
+
+COUNTED_ONLY: Final[frozenset[InputLimit]] = frozenset({"tool_input", "headers", "models"})
+"""Limits beyond which no call, token or tool is lost, only a detail: they are counted, and make no exchange partial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,15 @@ class Limits:
 
     tool_calls: int = 1000
     """Tool calls reported for one answer, and tool results for one request."""
+
+    free_lines: int = 512 * KIB
+    """Lines of a stream, whatever its size: 128 K tokens with one event each take 400,000."""
+
+    bytes_per_line: int = 12
+    """Bytes on the wire that allow one line more: the shortest event, a ping, has 36 in three."""
+
+    unreadable_events: int = 10_000
+    """Events of a stream that make no sense; then none of it does."""
 
     malformed: int = 8
     """`Malformed` events of one exchange: enough to see the kind, too few to flood."""

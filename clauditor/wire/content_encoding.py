@@ -169,12 +169,17 @@ class _Brotli:
 class _Zstd:
     def __init__(self) -> None:
         self._ready = _Ready()
+        self._has_begun = False
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._writer = decompressor.stream_writer(self._ready)  # type: ignore[arg-type]  # needs write() only
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
+        # A frame that comes whole is read another way, which checks its stated size: never let it come whole.
+        start = 0 if self._has_begun else 1
+        self._has_begun = self._has_begun or bool(data)
         try:
-            self._writer.write(data)
+            self._writer.write(data[:start])
+            self._writer.write(data[start:])
         finally:
             ready = self._ready.take()
         yield from ready

@@ -49,7 +49,7 @@ class Exchange:
         self.partial: list[str] = []
         self._secrets = secrets
         self._limits = limits
-        self._problems = Problems(limits.malformed)
+        self._problems = Problems(limits.malformed, self.partial)
         self._origin = Origin(session_id="", agent_id=MAIN_AGENT, exchange_id=exchange_id)
         self._headers: dict[str, str] = {}
         self._is_watched = False
@@ -82,7 +82,7 @@ class Exchange:
 
     def request_headers(self, headers: Sequence[tuple[str, str]], *, end: bool, at: float) -> list[Event]:
         """The request's head, pseudo-headers included; `end`: it has no body."""
-        self._headers = pick_headers(headers, REQUEST_HEADERS.__contains__)
+        self._headers = pick_headers(headers, REQUEST_HEADERS.__contains__, self._problems.reach)
         self._is_watched = endpoint(self._headers) is not None
         self._origin["session_id"] = identifier(self._headers.get("x-claude-code-session-id")) or ""
         self._origin["agent_id"] = identifier(self._headers.get("x-claude-code-agent-id")) or MAIN_AGENT
@@ -115,7 +115,7 @@ class Exchange:
         self, headers: Sequence[tuple[str, str]], *, end: bool, at: float, local_reply: bool = False
     ) -> list[Event]:
         """The answer's head; `local_reply`: the proxy itself answers, the upstream did not."""
-        picked = pick_headers(headers, is_answer_header)
+        picked = pick_headers(headers, is_answer_header, self._problems.reach)
         text = picked.get(":status", "")
         status = int(text) if len(text) == 3 and text.isascii() and text.isdigit() else 0
         if 100 <= status < 200:
@@ -135,7 +135,7 @@ class Exchange:
         if self._reply is None and self._is_watched:
             self._early_bytes += len(data)
             if self._early_bytes > self._limits.early_response_bytes:
-                self._note("early_answer_too_long")
+                self._problems.reach("early_answer")
                 data = b""
         return self._answer(lambda reply: reply.body(data, end=end, at=at), end=end, at=at)
 
@@ -181,8 +181,7 @@ class Exchange:
         data, self._request = self._request, bytearray()
         call = None
         if self._decoder.stopped is not None:
-            self._note(f"request_{self._decoder.stopped}")
-            self._problems.add("request", self._decoder.stopped)
+            self._problems.stopped("request", self._decoder.stopped)
         else:
             is_utf8 = yield from _is_utf8(data)
             call = yield from read_request(
@@ -193,11 +192,12 @@ class Exchange:
                 sent_bytes=self.request_bytes,
                 secrets=self._secrets,
                 limits=self._limits,
+                problems=self._problems,
             )
-            if call is None:
-                self._note("request_unreadable")
+            if call is None and not self._problems.has_limit:
                 self._problems.add("request", "unreadable")
-            elif not is_utf8:
+                self._problems.lose("request_unreadable")
+            elif call is not None and not is_utf8:
                 self._problems.add("request", "not_utf8")
         self._request_state = "read"
         if call is not None:
@@ -208,16 +208,11 @@ class Exchange:
                 secrets=self._secrets,
                 limits=self._limits,
                 problems=self._problems,
-                partial=self.partial,
             )
             for step in self._early:
                 yield from step(self._reply)
         self._early.clear()
         yield from self._problems.take(self._origin, at)
-
-    def _note(self, reason: str) -> None:
-        if reason not in self.partial:
-            self.partial.append(reason)
 
 
 def _is_utf8(data: bytearray) -> Generator[None, None, bool]:

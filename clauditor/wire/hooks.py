@@ -22,6 +22,7 @@ LABEL_CELLS: Final = 80
 _TOOL_NAME_CELLS: Final = 128
 
 _HOOKS: Final[dict[object, HookName]] = {name: name for name in get_args(HookName) if name != "StatusLine"}
+_RUN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a UUID of our own `run`
 _PANE: Final = re.compile(r"%[0-9]{1,9}")
 _TTY: Final = re.compile(r"/dev/(?:pts/[0-9]{1,9}|tty[A-Za-z0-9]{1,12})")
 # Clients without `notification_type` say it in these words only.
@@ -87,7 +88,7 @@ def read_hook(data: bytes, *, at: float) -> list[Event] | None:
             notice=_notice(told) if hook == "Notification" else None,
             pane=_matching(_PANE, terminal.get("tmux_pane")),
             tty=_matching(_TTY, terminal.get("tty")),
-            run_id=identifier(posted.run_id),
+            run_id=_matching(_RUN, posted.run_id),
             client_cost_usd=_dollars(jsontext.mapping(told.cost).get("total_cost_usd")),
         )
     ]

@@ -48,7 +48,11 @@ class UserId:
     account_uuid: str | None = None
 
 
-def pick_headers(headers: Sequence[tuple[str, str]], is_wanted: Callable[[str], bool]) -> dict[str, str]:
+def pick_headers(
+    headers: Sequence[tuple[str, str]],
+    is_wanted: Callable[[str], bool],
+    reach: jsontext.Reach = jsontext.unheeded,
+) -> dict[str, str]:
     """The wanted headers by lower-case name, at most MAX_HEADERS of them. Credentials are never wanted.
 
     Different values of a repeated name are joined by a comma (RFC 9110 section 5.3).
@@ -56,12 +60,18 @@ def pick_headers(headers: Sequence[tuple[str, str]], is_wanted: Callable[[str], 
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name = raw_name.lower()
-        if not is_wanted(name) or len(found.get(name, "")) >= MAX_HEADER_CHARACTERS:
+        if not is_wanted(name):
+            continue
+        is_new = name not in found
+        too_many = is_new and len(found) >= MAX_HEADERS
+        is_full = len(found.get(name, "")) >= MAX_HEADER_CHARACTERS
+        if too_many or is_full or len(raw_value) > MAX_HEADER_CHARACTERS:
+            reach("headers")
+        if too_many or is_full:
             continue
         value = raw_value[:MAX_HEADER_CHARACTERS]
-        if name not in found:
-            if len(found) < MAX_HEADERS:
-                found[name] = value
+        if is_new:
+            found[name] = value
         elif found[name] != value:
             found[name] = f"{found[name]}, {value}"
     return found
@@ -97,7 +107,7 @@ def client_and_entrypoint(user_agent: str | None) -> tuple[str | None, str | Non
     match = _CLAUDE_USER_AGENT.match(user_agent)
     if match:
         return match[1], match[2]
-    return text.clean(user_agent.split("(", 1)[0], 48) or None, None
+    return text.label(user_agent.split("(", 1)[0], 48) or None, None
 
 
 def user_id(value: object) -> UserId:

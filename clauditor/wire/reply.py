@@ -44,18 +44,15 @@ def is_answer_header(name: str) -> bool:
 
 
 class Reply:
-    """The answer to one call. `partial` collects constant words for what was not seen or understood."""
+    """The answer to one call."""
 
-    def __init__(
-        self, call: Call, *, secrets: Secrets, limits: Limits, problems: Problems, partial: list[str]
-    ) -> None:
+    def __init__(self, call: Call, *, secrets: Secrets, limits: Limits, problems: Problems) -> None:
         self.is_over = False
         self._call = call
         self._is_turn = call.kind.call == "turn"
         self._secrets = secrets
         self._limits = limits
         self._problems = problems
-        self._partial = partial
         self._mode: _Mode = "none"
         self._status: int | None = None
         self._request_id: str | None = None
@@ -63,6 +60,8 @@ class Reply:
         self._limited_by: LimitedBy | None = None
         self._decoder = BodyDecoder("", total_bytes=0, call_bytes=0)
         self._sse = SseParser(line_bytes=limits.line_bytes)
+        self._wire_bytes = 0
+        self._is_flooded = False
         self._body = bytearray()
         self._body_is_whole = True
         self._flowed_at: float | None = None
@@ -101,6 +100,7 @@ class Reply:
         if self.is_over:
             return []
         self._flowed_at = at
+        self._wire_bytes += len(data)
         events: list[Event] = []
         pieces = (data,) if self._decoder.is_identity else self._decoder.decode(data)
         if self._mode == "stream":
@@ -150,6 +150,8 @@ class Reply:
 
     def _read_stream(self, pieces: Iterable[bytes], events: list[Event], at: float) -> None:
         answer, origin = self._answer, self._call.origin
+        if self._is_flooded:
+            return
         for piece in pieces:
             for name, data in self._sse.feed(piece):
                 found = answer.on_event(name, data, origin, at)
@@ -159,6 +161,20 @@ class Reply:
                     events += self._problems.take(origin, at)
                 if answer.is_over:
                     return
+            if self._has_too_many_events():
+                self._is_flooded = True
+                return
+
+    def _has_too_many_events(self) -> bool:
+        """Whether its events are so many, or so senseless, that reading them would take the time of others."""
+        limits = self._limits
+        if (
+            self._sse.lines <= limits.free_lines + self._wire_bytes // limits.bytes_per_line
+            and self._problems.count <= limits.unreadable_events
+        ):
+            return False
+        self._problems.reach("events")
+        return True
 
     def _keep(self, pieces: Iterable[bytes]) -> None:
         most = self._limits.json_answer_bytes if self._mode == "whole" else self._limits.error_bytes
@@ -168,16 +184,15 @@ class Reply:
             if len(self._body) + len(piece) > most:
                 self._body_is_whole = False
                 self._body.clear()
-                self._partial.append("answer_too_long")
+                self._problems.reach("answer")
             else:
                 self._body += piece
 
     def _note_losses(self) -> None:
         if self._decoder.stopped is not None:
-            self._partial.append(f"response_{self._decoder.stopped}")
-        if self._sse.skipped_events:
-            self._partial.append("event_too_long")
-            self._problems.add("event", "too_long")
+            self._problems.stopped("response", self._decoder.stopped)
+        if self._sse.is_skipping:
+            self._problems.reach("line")
 
     def _end(self, at: float, *, is_cut: bool = False) -> list[Event]:
         self.is_over = True
@@ -186,7 +201,7 @@ class Reply:
         usage = answer.usage
         error_type = answer.error_type
         if answer.is_complete and not answer.has_final_usage:
-            self._partial.append("usage_not_final")
+            self._problems.lose("usage_not_final")
         if self._mode == "error":
             error_type = errors.error_type(self._body)
         self._body.clear()
@@ -257,4 +272,5 @@ class Reply:
         if is_cut:
             return "aborted"
         # An answer that came whole but could not be read says nothing about the upstream.
-        return "proxy" if self._decoder.stopped or not self._body_is_whole else "stream"
+        is_whole = self._body_is_whole and not self._is_flooded and not self._decoder.stopped
+        return "stream" if is_whole else "proxy"

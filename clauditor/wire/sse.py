@@ -16,16 +16,19 @@ _LIST_ENTRY_BYTES: Final = 8  # what an empty data line still costs
 SseEvent = tuple[bytes, bytes]
 """The event's name (empty: the stream named none) and its data."""
 
+SKIPPED: Final[SseEvent] = (b"\n", b"")
+"""Stands where an event was too long; no event can have such a name."""
+
 
 class SseParser:
     """Bytes in, events out: the same events for every way to cut the bytes.
 
-    A line or an event longer than `line_bytes` is skipped and counted in `skipped_events`; no more than
-    about that much is ever held.
+    In place of an event that is longer than `line_bytes`, or has a line that is, comes `SKIPPED`; no more than about
+    that much is ever held. `lines` counts those that ended.
     """
 
     def __init__(self, *, line_bytes: int) -> None:
-        self.skipped_events = 0
+        self.lines = 0
         self._line_bytes = line_bytes
         self._open = bytearray()  # a line whose end has not come
         self._open_is_too_long = False
@@ -35,6 +38,11 @@ class SseParser:
         self._is_skipping = False  # this event is too long
         self._after_cr = False  # a LF that comes next belongs to the CR before
         self._is_first_line = True
+
+    @property
+    def is_skipping(self) -> bool:
+        """Whether the event under way is too long."""
+        return self._is_skipping or self._open_is_too_long
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events that the data completes. Never raises."""
@@ -53,6 +61,7 @@ class SseParser:
             self._is_first_line = False
             lines[0] = lines[0].removeprefix(_BOM)
         events: list[SseEvent] = []
+        self.lines += len(lines)
         for line in lines:
             if not line:
                 if self._data or self._is_skipping or self._name:
@@ -105,7 +114,7 @@ class SseParser:
 
     def _dispatch(self, events: list[SseEvent]) -> None:
         if self._is_skipping:
-            self.skipped_events += 1
+            events.append(SKIPPED)
         elif self._data:
             events.append((self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)))
         self._name = b""

@@ -168,7 +168,7 @@ def test_an_early_answer_is_bounded() -> None:
     assert len(player.exchange._early) <= 10_000
     player.send(body(request())[1:]).close()
     assert player.one(AttemptFailed).status == 413
-    assert player.exchange.partial == ["early_answer_too_long"]
+    assert player.exchange.partial == ["limit_early_answer"]
 
 
 def test_a_request_without_a_body_is_unreadable() -> None:
@@ -223,7 +223,7 @@ def test_compressed_streams_tell_each_event_as_it_comes(
         ("unheard-of", b"x", "response_unknown_encoding"),
         ("gzip", b"no gzip at all", "response_corrupt"),
         ("gzip", gzip.compress(ANSWER)[:10] + b"\xff" * 50, "response_corrupt"),
-        ("gzip", gzip.compress(b"\0" * 200_000), "response_limit"),
+        ("gzip", gzip.compress(b"\0" * 200_000), "limit_expansion"),
     ],
     ids=["unknown", "no gzip", "damaged", "bomb"],
 )
@@ -238,8 +238,8 @@ def test_an_oversize_event_is_skipped_and_marked() -> None:
     huge = sse("content_block_delta", index=0, delta={"type": "text_delta", "text": "x" * 5000})
     player = Player(limits=Limits(line_bytes=1000)).ask().stream(message_start() + huge + message_delta())
     player.answer(b"")
-    assert player.exchange.partial == ["event_too_long"]
-    assert (player.one(Malformed).where, player.one(Malformed).reason) == ("event", "too_long")
+    assert player.exchange.partial == ["limit_line"]
+    assert (player.one(Malformed).where, player.one(Malformed).reason) == ("limit", "line")
     whole = message_start() + huge + text_block("x") + message_delta() + sse("message_stop")
     assert Player(limits=Limits(line_bytes=1000)).ask().stream(whole).finished_usage.output == 42
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +14,7 @@ from clauditor.model.events import (
     AttemptFinished,
     AttemptStarted,
     Compacted,
+    InputLimit,
     Malformed,
     SideCallFinished,
 )
@@ -109,7 +110,7 @@ def check_ends(player: Player) -> None:
     others = len(player.of(SideCallFinished)) + len(player.of(Compacted))
     assert starts == ends <= 1
     assert starts + others <= 1
-    assert len(player.of(Malformed)) <= Limits().malformed
+    assert len(player.of(Malformed)) <= Limits().malformed + len(get_args(InputLimit))
     if starts:
         kinds = [type(event) for event in player.events if not isinstance(event, Malformed)]
         assert kinds[0] is AttemptStarted

@@ -82,8 +82,14 @@ def test_a_notification_has_a_kind(told: dict[str, Any], notice: str | None) -> 
 
 def test_our_hook_command_adds_the_terminal_and_the_run() -> None:
     terminal = {"tmux_pane": "%3", "tty": "/dev/pts/4"}
-    event = one({"hook": hook("SessionStart"), "terminal": terminal, "run_id": "0b5c-1"})
-    assert (event.pane, event.tty, event.run_id) == ("%3", "/dev/pts/4", "0b5c-1")
+    event = one(
+        {"hook": hook("SessionStart"), "terminal": terminal, "run_id": "0b5c0000-1111-4222-8333-444455556666"}
+    )
+    assert (event.pane, event.tty, event.run_id) == (
+        "%3",
+        "/dev/pts/4",
+        "0b5c0000-1111-4222-8333-444455556666",
+    )
 
 
 @pytest.mark.parametrize("tty", ["/dev/pts/0", "/dev/tty1", "/dev/ttys003", "/dev/ttyS0"])

@@ -6,12 +6,15 @@ decoded. Every part is read tolerantly: a member of the wrong type counts as abs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from clauditor.wire import jsontext
+from clauditor.wire.jsontext import RawJson, Reach, unheeded
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -20,7 +23,9 @@ _NOTHING: Final = msgspec.Raw(b"null")
 # Items of a list cost many times their length. Required members keep real lists short; a list that lacks
 # them is only taken apart item by item while it is no longer than this (tools of a session: 40 KB).
 _TOLERANT_BYTES: Final = 2 * 1024 * 1024
+_SLICE_BYTES: Final = 1024 * 1024
 _MAX_ITEMS: Final = 100_000  # as many messages as the API takes
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")  # nobody writes "\u0072ole" but to hide how many there are
 
 
 class Message(msgspec.Struct):
@@ -38,6 +43,7 @@ class Block(msgspec.Struct):
     tool_use_id: str = ""
     is_error: bool | None = None
     content: msgspec.Raw = _NOTHING
+    input: msgspec.Raw = _NOTHING
 
 
 class Tool(msgspec.Struct):
@@ -74,29 +80,35 @@ _TOOL: Final = msgspec.json.Decoder(Tool)
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 
 
-def read_body(data: bytes | bytearray) -> ReadBody | None:
-    """The body, or None if it is not a JSON object with a list of messages. Takes 1 ms a megabyte."""
-    body = jsontext.decode(_BODY, data)
+def read_body(data: bytes | bytearray, reach: Reach = unheeded) -> ReadBody | None:
+    """The body, or None if it is not a JSON object with a list of messages, of which the API takes 100,000.
+
+    Takes 1 ms a megabyte.
+    """
+    if _holds_too_many(data, b'"role"'):
+        reach("items")
+        return None
+    body = jsontext.decode(_BODY, data, reach)
     if body is not None:
         return body
-    loose = jsontext.decode(_LOOSE_BODY, data)
-    messages = None if loose is None else _each(_MESSAGE, loose.messages)
+    loose = jsontext.decode(_LOOSE_BODY, data, reach)
+    messages = None if loose is None else _each(_MESSAGE, loose.messages, reach)
     if loose is None or messages is None:
         return None
     members = {name: getattr(loose, name) for name in Body.__struct_fields__ if name != "messages"}
     return Body(messages=messages, **members)
 
 
-def blocks(content: msgspec.Raw) -> list[Block]:
+def blocks(content: msgspec.Raw, reach: Reach = unheeded) -> list[Block]:
     """The blocks of a message's or tool result's content; a plain string is one text block."""
     if bytes(memoryview(content)[:1]) == b'"':
         return [Block(type="text", text=content)]
-    return _list(_BLOCKS, _BLOCK, content, key=b'"type"')
+    return _list(_BLOCKS, _BLOCK, content, reach, key=b'"type"')
 
 
-def tools(body: ReadBody) -> list[Tool]:
+def tools(body: ReadBody, reach: Reach = unheeded) -> list[Tool]:
     """Name and type of each tool; schemas are skipped."""
-    return _list(_TOOLS, _TOOL, body.tools, key=b'"name"')
+    return _list(_TOOLS, _TOOL, body.tools, reach, key=b'"name"')
 
 
 def tool_definitions(body: ReadBody) -> list[tuple[str, msgspec.Raw]]:
@@ -112,9 +124,9 @@ def raw_blocks(content: msgspec.Raw) -> list[msgspec.Raw]:
     return _raw_list(content) or []
 
 
-def system_texts(body: ReadBody) -> list[str]:
+def system_texts(body: ReadBody, reach: Reach = unheeded) -> list[str]:
     """The texts of the system prompt, one for each block."""
-    return list(texts(blocks(body.system)))
+    return list(texts(blocks(body.system, reach)))
 
 
 def texts(of_blocks: Iterable[Block]) -> Iterator[str]:
@@ -127,21 +139,45 @@ def texts(of_blocks: Iterable[Block]) -> Iterator[str]:
 
 
 def _list(
-    whole: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, *, key: bytes
+    whole: msgspec.json.Decoder[list[T]],
+    one: msgspec.json.Decoder[T],
+    raw: msgspec.Raw,
+    reach: Reach,
+    *,
+    key: bytes,
 ) -> list[T]:
     """The items, each of which has the key; those of another shape are left out where that is cheap."""
-    if memoryview(raw).nbytes > _TOLERANT_BYTES and bytes(raw).count(key) > _MAX_ITEMS:
+    if _holds_too_many(raw, key):
+        reach("items")
         return []
-    found = jsontext.decode(whole, raw)
-    return (_each(one, raw) or []) if found is None else found
+    found = jsontext.decode(whole, raw, reach)
+    return (_each(one, raw, reach) or []) if found is None else found
 
 
-def _each(decoder: msgspec.json.Decoder[T], raw_list: msgspec.Raw) -> list[T] | None:
-    items = _raw_list(raw_list)
+def _holds_too_many(raw: RawJson, key: bytes) -> bool:
+    """Whether so many items with the key may be in there that they would take much memory; short data never has."""
+    if memoryview(raw).nbytes <= _TOLERANT_BYTES:
+        return False
+    view, keys = memoryview(raw), 0
+    for start in range(0, view.nbytes, _SLICE_BYTES):  # a copy of all of it would be large
+        keys += bytes(view[start : start + _SLICE_BYTES + len(key) - 1]).count(key)
+        if keys > _MAX_ITEMS:
+            return True
+    letters = islice(_ESCAPED_LETTER.finditer(view), _MAX_ITEMS + 1)
+    return sum(1 for _ in letters) > _MAX_ITEMS
+
+
+def _each(decoder: msgspec.json.Decoder[T], raw_list: msgspec.Raw, reach: Reach = unheeded) -> list[T] | None:
+    items = _raw_list(raw_list, reach)
     if items is None:
         return None
     return [item for item in (jsontext.decode(decoder, raw) for raw in items) if item is not None]
 
 
-def _raw_list(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
-    return jsontext.decode(_RAW_LIST, raw) if memoryview(raw).nbytes <= _TOLERANT_BYTES else None
+def _raw_list(raw: msgspec.Raw, reach: Reach = unheeded) -> list[msgspec.Raw] | None:
+    """The items as they stand, unless they are many or long: each takes 50 bytes, were it a single digit."""
+    data = bytes(raw) if memoryview(raw).nbytes <= _TOLERANT_BYTES else b""
+    if not data or data.count(b",") > _MAX_ITEMS:
+        reach("items")
+        return None
+    return jsontext.decode(_RAW_LIST, data)

@@ -15,10 +15,12 @@ from clauditor import text
 from clauditor.model.events import ToolOutcome
 from clauditor.wire.anthropic.body import Block, Message, blocks, texts
 from clauditor.wire.identity import Secrets, digest
+from clauditor.wire.jsontext import Reach
 
 LABEL_CELLS: Final = 80
 _LABEL_MESSAGES: Final = 12  # where the first typed prompt is looked for: after reminders and local commands
 _HEAD: Final = 4096  # characters of a text that decide what it is
+_TAIL_TEXTS: Final = 64  # that are kept: markers stand in the first
 _MAX_DURATIONS: Final = 64  # the client sends at most 32
 _OUTCOME_HEAD: Final = 600
 _DIGESTED_BYTES: Final = 64 * 1024  # of a result: with its size, enough to know it again
@@ -85,23 +87,29 @@ class Tail:
         return bool(self.texts) and not self.is_typed and not self.results
 
 
-def read_tail(messages: list[Message], durations: str | None, max_results: int, *, secrets: Secrets) -> Tail:
+def read_tail(
+    messages: list[Message], durations: str | None, max_results: int, *, secrets: Secrets, reach: Reach
+) -> Tail:
     """Decodes the last messages. `durations` is the header with the durations of the tools just run."""
     start = len(messages)
     while start > 0 and messages[start - 1].role != "assistant":
         start -= 1
     found_texts: list[str] = []
     results: list[Block] = []
-    is_typed = False
+    is_typed = is_interrupted = False
     for message in messages[start:]:
-        content = blocks(message.content)
+        content = blocks(message.content, reach)
         results += [block for block in content if block.type == "tool_result" and block.tool_use_id]
         if message.role == "user":
             for value in texts(content):
-                found_texts.append(value)
+                if len(found_texts) < _TAIL_TEXTS:
+                    found_texts.append(value)
+                is_interrupted = is_interrupted or value.lstrip().startswith(_INTERRUPTED)
                 is_typed = is_typed or typed_text(value) is not None
             is_typed = is_typed or any(block.type in _PICTURES for block in content)
-    results = results[:max_results]
+    if len(results) > max_results:
+        reach("tools")
+        results = results[:max_results]
     names: dict[str, str] = {}
     if durations and start > 0:
         names = {block.id: block.name for block in blocks(messages[start - 1].content) if block.id}
@@ -110,7 +118,7 @@ def read_tail(messages: list[Message], durations: str | None, max_results: int, 
         texts=tuple(found_texts),
         results=tuple(_result(block, measured.get(block.tool_use_id), secrets) for block in results),
         is_typed=is_typed,
-        is_interrupted=any(value.lstrip().startswith(_INTERRUPTED) for value in found_texts),
+        is_interrupted=is_interrupted,
     )
 
 
@@ -127,9 +135,9 @@ def find_label(messages: list[Message]) -> str | None:
     for message in messages[:_LABEL_MESSAGES]:
         if message.role != "user":
             continue
-        values = list(texts(blocks(message.content)))
-        is_local = any("<local-command-" in value[:_HEAD] for value in values)
-        for value in values:
+        content = blocks(message.content)
+        is_local = any("<local-command-" in value[:_HEAD] for value in texts(content))
+        for value in texts(content):  # one after the other: all of them may be the length of the request
             own = typed_text(value)
             if own is None:
                 continue

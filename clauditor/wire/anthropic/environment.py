@@ -19,6 +19,8 @@ NAME_CELLS: Final = 64
 _FIRST_MESSAGES: Final = 3  # reminders, then the mid-conversation system message
 _SEARCHED: Final = 64 * 1024  # characters of one text; the environment section stands before that
 
+_PATH_CHARACTERS: Final = 4096  # PATH_MAX of Linux
+
 _DIRECTORY: Final = re.compile(r"(?:[Ww]orking directory|\bcwd): ([^\n]{1,4096})")
 _BRANCH: Final = re.compile(r"(?:Current|Git) branch: ([^\n]{1,256})")
 
@@ -46,8 +48,14 @@ def workplace(body: ReadBody, system_texts: list[str]) -> Workplace:
 
 
 def base_name(path: str) -> str | None:
-    """The last part of a Unix or Windows path, cleaned and redacted; None for a root."""
-    return text.label(re.split(r"[/\\]", path.strip().rstrip("/\\"))[-1], NAME_CELLS) or None
+    """The last part of a Unix or Windows path, cleaned and redacted; None for a root, and for what is too long for one.
+
+    Redacted as a whole first: a key may hold a slash, and its end alone shows no shape.
+    """
+    if len(path) > _PATH_CHARACTERS:
+        return None
+    seen = text.redact(text.clean(path).rstrip("/\\"))
+    return text.label(re.split(r"[/\\]", seen)[-1], NAME_CELLS) or None
 
 
 def _from_safeguards(body: ReadBody) -> tuple[str | None, str | None]:
@@ -60,7 +68,7 @@ def _from_safeguards(body: ReadBody) -> tuple[str | None, str | None]:
         branch = git.get("branch")
         if place or branch:
             return (
-                base_name(place[-4096:]) if place else None,
+                base_name(place) if place else None,
                 text.label(branch, NAME_CELLS) or None if isinstance(branch, str) else None,
             )
     return None, None

@@ -74,7 +74,10 @@ class ModelsAnswer:
         if not self._is_json:
             return []
         if self._decoder.stopped is not None:
-            self._problems.add("models", self._decoder.stopped)
+            if self._decoder.stopped == "limit":
+                self._problems.reach("models")
+            else:
+                self._problems.add("models", self._decoder.stopped)
             return []
         told = jsontext.decode_any(self._body, most_bytes=self._limits.models_bytes)
         self._body.clear()
@@ -85,7 +88,7 @@ class ModelsAnswer:
         if not isinstance(listed, list):
             listed = []
         if len(listed) > self._limits.models:
-            self._problems.add("models", "too_many")
+            self._problems.reach("models")
         models = _windows(listed[: self._limits.models])
         return [ModelsSeen(at=at, models=models, **self._origin)] if models else []
 

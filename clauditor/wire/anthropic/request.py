@@ -41,6 +41,7 @@ from clauditor.wire.identity import (
     session_of,
     user_id,
 )
+from clauditor.wire.problems import Problems
 
 __all__ = ["REQUEST_HEADERS", "SIDE_CALLS", "Call", "Endpoint", "endpoint", "read_request"]
 
@@ -106,20 +107,27 @@ def read_request(
     sent_bytes: int,
     secrets: Secrets,
     limits: Limits,
+    problems: Problems,
 ) -> Generator[None, None, Call | None]:
     """Understands a whole, decoded request; pauses between slices of work and returns the call.
 
     Returns None if the data is not a JSON object with a list of messages. Never raises.
     """
-    body = read_body(data)
+    body = read_body(data, problems.reach)
     if body is None:
         return None
     yield
-    reading = _Reading(headers=headers, body=body, secrets=secrets, exchange_id=exchange_id)
+    reading = _Reading(
+        headers=headers, body=body, secrets=secrets, exchange_id=exchange_id, problems=problems
+    )
     if endpoint(headers) == "count_tokens":
         return reading.call(Kind(call="side", name="count_tokens"), at, ())
     tail = read_tail(
-        body.messages, headers.get("x-claude-code-prev-tool-durations"), limits.tool_calls, secrets=secrets
+        body.messages,
+        headers.get("x-claude-code-prev-tool-durations"),
+        limits.tool_calls,
+        secrets=secrets,
+        reach=problems.reach,
     )
     kind = classify(reading.signs(tail))
     if kind.call == "side":
@@ -138,14 +146,21 @@ class _Reading:
     """One request being understood: what several parts of it need to know is worked out once."""
 
     def __init__(
-        self, *, headers: dict[str, str], body: ReadBody, secrets: Secrets, exchange_id: str
+        self,
+        *,
+        headers: dict[str, str],
+        body: ReadBody,
+        secrets: Secrets,
+        exchange_id: str,
+        problems: Problems,
     ) -> None:
+        self._reach = problems.reach
         self._headers = headers
         self._body = body
         self._secrets = secrets
         self._exchange_id = exchange_id
-        self._system_texts = system_texts(body)
-        metadata = jsontext.mapping(jsontext.decode_any(body.metadata))
+        self._system_texts = system_texts(body, problems.reach)
+        metadata = jsontext.mapping(jsontext.decode_any(body.metadata, self._reach))
         self._user: UserId = user_id(metadata.get("user_id"))
         self.client, self._entrypoint = client_and_entrypoint(headers.get("user-agent"))
         thread = jsontext.mapping(jsontext.decode_any(body.thread))
@@ -175,7 +190,7 @@ class _Reading:
 
     def signs(self, tail: Tail) -> Signs:
         body = self._body
-        output_config = jsontext.mapping(jsontext.decode_any(body.output_config))
+        output_config = jsontext.mapping(jsontext.decode_any(body.output_config, self._reach))
         schema = jsontext.mapping(jsontext.mapping(output_config.get("format")).get("schema"))
         only = tail.texts[0].strip() if len(body.messages) == 1 and len(tail.texts) == 1 else None
         return Signs(
@@ -183,7 +198,7 @@ class _Reading:
             agent_header=self._agent_header,
             tail_texts=_heads(tail.texts),
             system_texts=_heads(self._system_texts),
-            tools=tuple((tool.name, tool.type) for tool in tools(body)),
+            tools=tuple((tool.name, tool.type) for tool in tools(body, self._reach)),
             schema_keys=frozenset(jsontext.mapping(schema.get("properties"))),
             max_tokens=jsontext.count(jsontext.decode_any(body.max_tokens)),
             is_stream=self._is_stream(),

@@ -7,8 +7,6 @@ once; tool input is kept until its block stops, for the digest and the one safe 
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 import msgspec
 
 from clauditor import text
@@ -16,65 +14,22 @@ from clauditor.model.events import Event, FirstToken, ToolCalled
 from clauditor.model.usage import Usage, UsageReport
 from clauditor.wire import jsontext
 from clauditor.wire.anthropic import errors
+from clauditor.wire.anthropic.answer_shapes import (
+    BLOCK_DELTA,
+    BLOCK_START,
+    BLOCK_STOP,
+    WHOLE,
+    ContentBlock,
+    ToolBlock,
+)
+from clauditor.wire.anthropic.body import blocks
 from clauditor.wire.anthropic.request import text_digest
 from clauditor.wire.anthropic.tool_target import AGENT_TOOLS, target
 from clauditor.wire.anthropic.usage import usage_report
 from clauditor.wire.bounds import Limits
 from clauditor.wire.identity import Origin, Secrets, digest, identifier
 from clauditor.wire.problems import Problems
-
-
-class _Delta(msgspec.Struct):
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
-
-
-class _BlockDelta(msgspec.Struct):
-    delta: _Delta
-    index: int = 0
-    replayed: bool = False
-
-
-class _ContentBlock(msgspec.Struct):
-    type: str = ""
-    id: str = ""
-    name: str = ""
-    input: Any = None
-
-
-class _BlockStart(msgspec.Struct):
-    content_block: _ContentBlock
-    index: int = 0
-
-
-class _BlockStop(msgspec.Struct):
-    index: int = 0
-    incomplete: bool = False
-
-
-_BLOCK_DELTA: Final = msgspec.json.Decoder(_BlockDelta)
-_BLOCK_START: Final = msgspec.json.Decoder(_BlockStart)
-_BLOCK_STOP: Final = msgspec.json.Decoder(_BlockStop)
-_CONTENT_BLOCK: Final = msgspec.json.Decoder(_ContentBlock)
-
-
-class _ToolBlock:
-    """A tool_use block under way; its input is forgotten once it is longer than the bound."""
-
-    __slots__ = ("block", "input_bytes", "parts")
-
-    def __init__(self, block: _ContentBlock) -> None:
-        self.block = block
-        self.parts: list[str] | None = []
-        self.input_bytes = 0
-
-    def add(self, part: str, size: int, most: int) -> None:
-        self.input_bytes += size
-        if self.input_bytes > most:
-            self.parts = None
-        elif self.parts is not None:
-            self.parts.append(part)
+from clauditor.wire.sse import SKIPPED
 
 
 class Answer:
@@ -102,7 +57,7 @@ class Answer:
         self._problems = problems
         self._has_started = False
         self._has_content = False
-        self._tools: dict[int, _ToolBlock] = {}
+        self._tools: dict[int, ToolBlock] = {}
         self._tool_calls = 0
 
     @property
@@ -127,7 +82,10 @@ class Answer:
         if name == b"content_block_stop":
             return self._on_block_stop(data, origin, at)
         if name == b"message_start":
-            self._on_message(jsontext.mapping(jsontext.decode_any(data)).get("message"), is_whole=False)
+            self._on_message(
+                jsontext.mapping(jsontext.decode_any(data, self._problems.reach)).get("message"),
+                is_whole=False,
+            )
         elif name == b"message_delta":
             self._on_message_delta(data)
         elif name == b"message_stop":
@@ -135,31 +93,35 @@ class Answer:
                 self._complete()
             else:
                 self._problems.add("stream", "stop_without_start")
+        elif name == SKIPPED[0]:
+            self._problems.reach("line")
         elif name == b"error":
             self.error_type = errors.error_type(data) or "unknown"
         return []
 
     def on_whole(self, data: bytes | bytearray, origin: Origin, at: float) -> list[Event]:
         """Takes an answer that was not streamed; without being complete then, it was none."""
-        message = jsontext.mapping(jsontext.decode_any(data, most_bytes=self._limits.json_answer_bytes))
-        if message.get("type") == "error":
+        reach = self._problems.reach
+        whole = jsontext.decode(WHOLE, data, reach)
+        if whole is not None and whole.type == "error":
             self.error_type = errors.error_type(data) or "unknown"
             return []
-        if message.get("type") != "message":
+        if whole is None or whole.type != "message":
             self._problems.add("answer", "not_a_message")
             return []
+        message = {name: getattr(whole, name) for name in ("id", "model")}
+        for name in ("usage", "diagnostics", "context_management"):
+            message[name] = jsontext.decode_any(getattr(whole, name), reach)
         self._on_message(message, is_whole=True)
-        self.stop_reason = identifier(message.get("stop_reason"))
+        self.stop_reason = identifier(whole.stop_reason)
+        self.output_bytes += memoryview(whole.content).nbytes
         events: list[Event] = []
-        content = message.get("content")
-        for value in content if isinstance(content, list) else ():
-            raw = msgspec.json.encode(value)
-            self.output_bytes += len(raw)
-            block = jsontext.decode(_CONTENT_BLOCK, raw)
-            if block is not None and block.type == "tool_use":
-                events += self._tool_called(
-                    block, block.input, len(msgspec.json.encode(block.input)), origin, at
-                )
+        for block in blocks(whole.content, reach):
+            if block.type == "tool_use":
+                size = memoryview(block.input).nbytes
+                tool_input = jsontext.decode_any(block.input, reach)
+                name = text.clean(block.name, 128)
+                events += self._tool_called(text.clean(block.id, 128), name, tool_input, size, origin, at)
         self._complete()
         return events
 
@@ -193,7 +155,7 @@ class Answer:
                 self.context_edited = True
 
     def _on_message_delta(self, data: bytes) -> None:
-        event = jsontext.mapping(jsontext.decode_any(data))
+        event = jsontext.mapping(jsontext.decode_any(data, self._problems.reach))
         if not event:
             self._problems.add("message_delta", "not_json")
             return
@@ -210,7 +172,7 @@ class Answer:
             self.has_final_usage = self.has_final_usage or (is_final and report.output is not None)
 
     def _on_delta(self, data: bytes, origin: Origin, at: float) -> list[Event]:
-        event = jsontext.decode(_BLOCK_DELTA, data)
+        event = jsontext.decode(BLOCK_DELTA, data, self._problems.reach)
         if event is None:
             self._problems.add("content_block_delta", "unreadable")
             return []
@@ -222,8 +184,9 @@ class Answer:
         self.output_bytes += size
         if delta.partial_json:
             tool = self._tools.get(event.index)
-            if tool is not None:
-                tool.add(content, size, self._limits.tool_input_bytes)
+            most = self._limits.tool_input_bytes
+            if tool is not None and not tool.add(content.encode("utf-8", "replace"), most):
+                self._problems.reach("tool_input")
         return [] if self._has_content else self._first_content(origin, at)
 
     def _first_content(self, origin: Origin, at: float) -> list[Event]:
@@ -231,41 +194,51 @@ class Answer:
         return [FirstToken(at=at, model=self.model, usage=self.usage, **origin)]
 
     def _on_block_start(self, data: bytes, origin: Origin, at: float) -> list[Event]:
-        event = jsontext.decode(_BLOCK_START, data)
+        event = jsontext.decode(BLOCK_START, data, self._problems.reach)
         if event is None:
             self._problems.add("content_block_start", "unreadable")
             return []
         if event.content_block.type == "tool_use":
-            if len(self._tools) < self._limits.open_blocks:
-                self._tools[event.index] = _ToolBlock(event.content_block)
-            else:
-                self._problems.add("content_block_start", "too_many_open")
+            self._open_tool(event.index, event.content_block)
         return [] if self._has_content else self._first_content(origin, at)
 
+    def _open_tool(self, index: int, block: ContentBlock) -> None:
+        if len(self._tools) >= self._limits.open_blocks:
+            self._problems.reach("blocks")
+            return
+        given = bytes(block.input)
+        if len(given) > self._limits.tool_input_bytes:
+            self._problems.reach("tool_input")
+            given = b"null"
+        self._tools[index] = ToolBlock(text.clean(block.id, 128), text.clean(block.name, 128), given)
+
     def _on_block_stop(self, data: bytes, origin: Origin, at: float) -> list[Event]:
-        event = jsontext.decode(_BLOCK_STOP, data)
+        event = jsontext.decode(BLOCK_STOP, data, self._problems.reach)
         if event is None:
             self._problems.add("content_block_stop", "unreadable")
             return []
         tool = self._tools.pop(event.index, None)
         if tool is None or event.incomplete:
             return []
-        tool_input = tool.block.input
-        if tool.input_bytes and tool.parts is not None:
-            tool_input = jsontext.decode_any("".join(tool.parts).encode("utf-8", "replace"))
+        if tool.streamed is None:
+            tool_input = None
+        elif tool.input_bytes:
+            tool_input = jsontext.decode_any(tool.streamed, self._problems.reach)
             if tool_input is None:  # cut by max_tokens: the client cannot run it
                 self._problems.add("tool_input", "not_json")
                 return []
-        elif tool.parts is None:
-            tool_input = None
-        return self._tool_called(tool.block, tool_input, tool.input_bytes, origin, at)
+        else:
+            tool_input = jsontext.decode_any(tool.given, self._problems.reach)
+        return self._tool_called(tool.tool_use_id, tool.name, tool_input, tool.input_bytes, origin, at)
 
     def _tool_called(
-        self, block: _ContentBlock, tool_input: object, input_bytes: int, origin: Origin, at: float
+        self, tool_use_id: str, name: str, tool_input: object, input_bytes: int, origin: Origin, at: float
     ) -> list[Event]:
-        tool_use_id, name = text.clean(block.id, 128), text.clean(block.name, 128)
         self._tool_calls += 1
-        if not tool_use_id or not name or self._tool_calls > self._limits.tool_calls:
+        if self._tool_calls > self._limits.tool_calls:
+            self._problems.reach("tools")
+            return []
+        if not tool_use_id or not name:
             self._problems.add("tool_use", "unusable")
             return []
         members = jsontext.mapping(tool_input)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Generator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -22,12 +23,14 @@ from clauditor.wire.identity import Secrets, digest, identifier
 MAX_TOOLS: Final = 1000
 MAX_BETAS: Final = 64
 MAX_SYSTEM_BLOCKS: Final = 64  # Claude Code sends four
+MAX_MARKS: Final = 10_000  # of one content, quoted ones included; the API takes four in a request
 
 _SLICE_BYTES: Final = 1024 * 1024  # digested between two pauses: 1 to 3 ms
 _MESSAGE_COST_BYTES: Final = 500  # a message takes as long as so many bytes of it
 _CACHE_CONTROL: Final = re.compile(
     rb',\s*"cache_control"\s*:\s*(\{[^{}]*\}|null)|"cache_control"\s*:\s*(\{[^{}]*\}|null)\s*,?'
 )
+_MARK: Final = re.compile(rb'"cache_control"')
 _ONE_HOUR: Final = re.compile(rb'"ttl"\s*:\s*"1h"')
 _BILLING: Final = b"x-anthropic-billing-header:"  # a block of the system prompt that counts requests
 
@@ -68,16 +71,19 @@ class Shaping:
         whole, chain = keyed.copy(), bytearray()
         since_pause = 0
         for message in self._body.messages:
-            raw = self._plain(message.content)
+            parts, ttl_seconds = _plain_parts(message.content)
+            self._take_lifetime(ttl_seconds)
+            size = sum(map(len, parts))
             hasher = keyed.copy()
             hasher.update(f"{message.role}:".encode("utf-8", "replace"))
-            hasher.update(raw)
+            for part in parts:
+                hasher.update(part)
             one = hasher.digest()
             whole.update(one)
             chain += one[:MESSAGE_DIGEST_BYTES]
             chain += message.role[:1].encode("ascii", "replace") or b"?"
-            chain += min(len(raw), 0xFFFF_FFFF).to_bytes(4, "big")
-            since_pause += len(raw) + _MESSAGE_COST_BYTES
+            chain += min(size, 0xFFFF_FFFF).to_bytes(4, "big")
+            since_pause += size + _MESSAGE_COST_BYTES
             if since_pause > _SLICE_BYTES:
                 since_pause = 0
                 yield
@@ -103,9 +109,12 @@ class Shaping:
 
     def _plain(self, raw_json: msgspec.Raw) -> bytes:
         plain, ttl_seconds = without_cache_marks(raw_json)
-        if ttl_seconds is not None:
-            self.cache_ttl_seconds = max(ttl_seconds, self.cache_ttl_seconds or 0)
+        self._take_lifetime(ttl_seconds)
         return plain
+
+    def _take_lifetime(self, seconds: int | None) -> None:
+        if seconds is not None:
+            self.cache_ttl_seconds = max(seconds, self.cache_ttl_seconds or 0)
 
 
 def without_cache_marks(content: msgspec.Raw) -> tuple[bytes, int | None]:
@@ -113,11 +122,21 @@ def without_cache_marks(content: msgspec.Raw) -> tuple[bytes, int | None]:
 
     A string in which such a member is quoted keeps it: its quotation marks are escaped.
     """
-    raw = bytes(content)
-    if raw.startswith(b'"'):
-        return b'[{"type":"text","text":' + raw + b"}]", None
-    if b'"cache_control"' not in raw:
-        return raw, None
-    marks = [match[0] for match in _CACHE_CONTROL.finditer(raw)]
-    seconds = max((3600 if _ONE_HOUR.search(mark) else 300 for mark in marks), default=None)
-    return _CACHE_CONTROL.sub(b"", raw), seconds
+    parts, ttl_seconds = _plain_parts(content)
+    return b"".join(parts), ttl_seconds
+
+
+def _plain_parts(content: msgspec.Raw) -> tuple[list[bytes | memoryview], int | None]:
+    """The same in parts that copy nothing: a message may have the length of the whole request."""
+    view = memoryview(content)
+    if bytes(view[:1]) == b'"':
+        return [b'[{"type":"text","text":', view, b"}]"], None
+    if _MARK.search(view) is None:
+        return [view], None
+    marks = list(islice(_CACHE_CONTROL.finditer(view), MAX_MARKS + 1))
+    if not marks or len(marks) > MAX_MARKS:
+        return [view], None
+    ends = [0, *(mark.end() for mark in marks)]
+    starts = [*(mark.start() for mark in marks), view.nbytes]
+    parts: list[bytes | memoryview] = [view[end:start] for end, start in zip(ends, starts, strict=True)]
+    return parts, max(3600 if _ONE_HOUR.search(mark[0]) else 300 for mark in marks)

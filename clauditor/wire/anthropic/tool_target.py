@@ -40,7 +40,7 @@ def target(tool: str, tool_input: dict[str, Any]) -> str | None:
     if isinstance(command, str):
         return program(command)
     path = next((value for key in _PATHS if isinstance(value := tool_input.get(key), str)), None)
-    name = base_name(path[-_COMMAND_CHARACTERS:]) if path else None
+    name = base_name(path) if path else None
     return text.cut(name, TARGET_CELLS) if name else None
 
 

@@ -47,7 +47,7 @@ def test_a_huge_error_body_is_not_kept() -> None:
     player = Player().ask().answer_head({":status": "500"})
     player.answer(b"x" * 1_000_000, chunks=[1000] * 1000)
     assert player.one(AttemptFailed).error_type is None
-    assert player.exchange.partial == ["answer_too_long"]
+    assert player.exchange.partial == ["limit_answer"]
 
 
 def test_an_error_event_after_partial_content_fails_the_attempt_once() -> None:

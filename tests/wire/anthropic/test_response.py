@@ -234,7 +234,7 @@ def test_an_unreadable_whole_answer_is_a_failure(data: bytes) -> None:
 def test_a_whole_answer_over_the_bound_is_lost_by_us_and_not_by_the_upstream() -> None:
     player = Player(limits=Limits(json_answer_bytes=100)).ask().answer_head(JSON_HEAD).answer(b"x" * 500)
     assert player.one(AttemptFailed).kind == "proxy"
-    assert player.exchange.partial == ["answer_too_long"]
+    assert player.exchange.partial == ["limit_answer"]
 
 
 def test_the_content_type_decides_over_what_was_asked() -> None:
