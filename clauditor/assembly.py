@@ -13,27 +13,25 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from email.utils import formatdate
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
-
-import uvicorn
 
 from clauditor import __version__, readings
 from clauditor.alerts.sink import Alerts
 from clauditor.config import Settings
 from clauditor.edge.accesslog import AccessLog
 from clauditor.edge.api import build_app
-from clauditor.edge.auth import load_or_create_token
 from clauditor.edge.envoy_stats import EnvoyStats
 from clauditor.edge.extproc import ExtProcServer
 from clauditor.edge.feed import Feed
+from clauditor.edge.following import FollowedToken
 from clauditor.edge.hooks import Hooks
 from clauditor.edge.inbox import Inbox
 from clauditor.edge.inspector import Inspector
 from clauditor.edge.joining import Joining
 from clauditor.edge.logfile import LogFile, Position
+from clauditor.edge.server import ApiServer
 from clauditor.hub import Hub
 from clauditor.model.events import ClockJumped, Event
 from clauditor.model.facts import Fact
@@ -118,7 +116,6 @@ async def run(
     readings.of_envoy(metrics, access_log, joining, EnvoyStats(Admin(rundir.admin_socket).figures))
     readings.of_sessions(metrics, hub, hooks, clock.now)
     readings.of_limits(metrics, hub.accounts, clock.now)
-    readings.of_sinks(metrics, store, feed, alerts)
     readings.of_process(metrics, clock.now())
     app = build_app(
         hub=hub,
@@ -126,25 +123,16 @@ async def run(
         feed=feed,
         metrics=metrics,
         hooks=hooks,
-        token=load_or_create_token(
-            settings.token_file or settings.data_dir / "token", may_create=settings.token_file is None
+        token=FollowedToken(
+            settings.token_file or settings.data_dir / "token", is_ours=settings.token_file is None
         ),
         allowed_hosts=settings.allowed_hosts,
         now=clock.now,
         version=__version__,
         forget_log=access_log.forget,
     )
-    api = _ApiServer(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        ),
-        clock.now(),
-    )
+    api = ApiServer(app, clock.now())
+    readings.of_sinks(metrics, store, feed, alerts, api.crowd)
     _take_up(hub, store, clock.now())
 
     def tick() -> None:
@@ -152,7 +140,7 @@ async def run(
             log.warning("the clock was set by %.1f s", seconds)
             hub.publish(ClockJumped(at=clock.now(), session_id="", seconds=seconds))
         now = clock.now()
-        api.tell_date(now)
+        api.tick(now)
         hooks.hand_over()
         feed.mark(hub.tick(now))
         alerts.tick(hub, now)
@@ -255,32 +243,10 @@ async def _kept_up(
             await asyncio.sleep(_RESTART_SECONDS)
 
 
-class _ApiServer(uvicorn.Server):
-    """uvicorn without its signal handlers (signals are ours), and without looking ten times a second whether to end."""
-
-    def __init__(self, config: uvicorn.Config, now: float) -> None:
-        super().__init__(config)
-        self._stopping = asyncio.Event()
-        self.tell_date(now)
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self._stopping.set()
-
-    async def main_loop(self) -> None:
-        await self._stopping.wait()
-
-    def tell_date(self, now: float) -> None:
-        """In the `Date` of answers (RFC 9110, 6.6.1)."""
-        self.server_state.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _salt(path: Path) -> bytes:
     """The installation's salt for derived identities and account digests; made on the first start."""
+    if path.is_symlink():  # what stands behind it is no secret of ours
+        path.unlink()
     with contextlib.suppress(FileNotFoundError):
         salt = path.read_bytes()
         if len(salt) >= _SALT_BYTES:

@@ -1,6 +1,7 @@
 """Asks the sidecar: what the command line and the screen know of sessions comes through here.
 
-Every failure is a ClauditorError with its remedy. Questions use the standard library's HTTP, which is loaded
+Every failure is a ClauditorError with its remedy. The token is read anew for each question, so that one that was
+rotated is no matter, and sent only to who may have it (`peer`). Questions use the standard library's HTTP, which is loaded
 in a moment; only the asynchronous stream imports httpx (0.1 s).
 """
 
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from clauditor.errors import ClauditorError
 from clauditor.frames import Frames, StreamEvent, json_object
+from clauditor.place import NOT_RUNNING, Credential, Place, credential, own_url
 from clauditor.text import clean
 
 TIMEOUT_SECONDS: Final = 5.0  # a person waits for the answer
@@ -25,25 +27,8 @@ SILENCE_SECONDS: Final = 12.0  # heartbeats come every 5 s
 
 _PAUSE_SECONDS: Final = 0.1
 _CHUNK_BYTES: Final = 1 << 16
-_REACHED: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildcard listener is reached
-_NOT_RUNNING: Final = "Clauditor does not run here. Start it: clauditor up"
 
 T = TypeVar("T")
-
-
-class Place(Protocol):
-    """The settings that say where the sidecar is and what it takes to be let in."""
-
-    @property
-    def data_dir(self) -> Path: ...
-    @property
-    def token_file(self) -> Path | None: ...
-    @property
-    def tokens(self) -> Mapping[str, Path]: ...
-    @property
-    def api_host(self) -> str: ...
-    @property
-    def api_port(self) -> int: ...
 
 
 def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0.0) -> SidecarClient:
@@ -52,41 +37,22 @@ def connect(settings: Place, url: str | None = None, *, retry_seconds: float = 0
     `url` names another one, which may have a token of its own. `retry_seconds` (RESTART_SECONDS for listings): how long a
     question is asked again while nothing answers. Raises ClauditorError if there is no token, or `url` is no address.
     """
-    own = None if url is None else settings.tokens.get(url.rstrip("/"))
-    token_file = own or settings.token_file or settings.data_dir / "token"
-    try:
-        token = token_file.read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        if url is None and settings.token_file is None:
-            raise ClauditorError(_NOT_RUNNING) from error
-        raise ClauditorError(
-            f"There is no token in {token_file}; name its file with --token-file."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise ClauditorError(
-            f"Cannot read the token in {token_file} ({why}); name another with --token-file."
-        ) from error
-    remedy = _NOT_RUNNING if url is None else f"Nothing answers at {clean(url)}; check --url."
-    return SidecarClient(url or own_url(settings), token, unreachable=remedy, retry_seconds=retry_seconds)
-
-
-def own_url(settings: Place) -> str:
-    """Where the sidecar serves: as it was started, else as the settings say."""
-    host, port = settings.api_host, settings.api_port
-    try:
-        plan = json.loads((settings.data_dir / "run" / "stack.json").read_bytes())
-        host, port = str(plan["api_host"]), int(plan["api_port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # started by hand, or not at all
-    host = _REACHED.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lets_in = credential(settings, url)
+    lets_in.token()  # at once, if there is none
+    return SidecarClient(
+        url or own_url(settings),
+        lets_in,
+        unreachable=NOT_RUNNING if url is None else f"Nothing answers at {clean(url)}; check --url.",
+        retry_seconds=retry_seconds,
+    )
 
 
 class SidecarClient:
     """Questions to one sidecar; each opens a connection of its own. Raises ClauditorError only."""
 
-    def __init__(self, url: str, token: str, *, unreachable: str, retry_seconds: float = 0.0) -> None:
+    def __init__(
+        self, url: str, lets_in: Credential, *, unreachable: str, retry_seconds: float = 0.0
+    ) -> None:
         try:
             parts = urlsplit(url)
             self._host, self._port = parts.hostname or "", parts.port
@@ -97,7 +63,7 @@ class SidecarClient:
         self.url = url.rstrip("/")
         self._base_path = parts.path.rstrip("/")
         self._is_https = parts.scheme == "https"
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._lets_in = lets_in
         self._unreachable = unreachable
         self._retry_seconds = retry_seconds
 
@@ -187,6 +153,10 @@ class SidecarClient:
         """`stream` for an event loop."""
         import httpx  # noqa: PLC0415 - slow to load, and only the screen needs it
 
+        async def look(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                self._look_at(info["return_value"].get_extra_info("socket"))
+
         path, headers = self._stream_request(session, last_event_id)
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=silence_seconds)
         url = httpx.URL(self.url).copy_with(raw_path=(self._base_path + path).encode())
@@ -194,7 +164,7 @@ class SidecarClient:
         try:
             async with (
                 httpx.AsyncClient(trust_env=False, timeout=timeout) as client,
-                client.stream("GET", url, headers=headers) as response,
+                client.stream("GET", url, headers=headers, extensions={"trace": look}) as response,
             ):
                 if response.status_code != http.HTTPStatus.OK:
                     raise self._refusal(response.status_code, await response.aread())
@@ -227,12 +197,27 @@ class SidecarClient:
         connection_type = http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
         connection = connection_type(self._host, self._port, timeout=timeout_seconds)
         try:
-            method = "GET" if body is None else "POST"
-            connection.request(method, self._base_path + path, body=body, headers=dict(headers))
+            connection.connect()
+            self._look_at(connection.sock)
+            connection.request(
+                "GET" if body is None else "POST", self._base_path + path, body=body, headers=dict(headers)
+            )
             return connection, connection.getresponse()
+        except ClauditorError:
+            connection.close()
+            raise
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             connection.close()
             raise self._failure(error) from error
+
+    def _look_at(self, connection: socket.socket) -> None:
+        """Raises ClauditorError before a stranger is told anything."""
+        if not self._lets_in.may_be_told(connection):
+            connection.shutdown(socket.SHUT_RDWR)
+            raise ClauditorError(
+                f"Another user's program listens at {self.url}, and was told nothing; "
+                "take another port: clauditor up --api-port 0"
+            )
 
     def _failure(self, error: Exception) -> Exception:
         """What an error of the connection means."""
@@ -262,7 +247,7 @@ class SidecarClient:
     def _ask_once(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
         given = urlencode({name: value for name, value in query.items() if value is not None})
         where = f"{path}?{given}" if given else path
-        status, body = self._exchange(where, self._headers)
+        status, body = self._exchange(where, self._headers())
         if status != http.HTTPStatus.OK:
             raise self._refusal(status, body)
         answer = json_object(body)
@@ -274,9 +259,9 @@ class SidecarClient:
         self, path: str, value: Mapping[str, object], timeout_seconds: float = TIMEOUT_SECONDS
     ) -> dict[str, Any]:
         """Send one JSON object; the object that is answered, empty where nothing is said but that it was accepted."""
-        headers = {**self._headers, "Content-Type": "application/json"}
 
         def send() -> dict[str, Any]:
+            headers = self._headers() | {"Content-Type": "application/json"}
             status, body = self._exchange(path, headers, json.dumps(value).encode(), timeout_seconds)
             if status not in {http.HTTPStatus.OK, http.HTTPStatus.NO_CONTENT}:
                 raise self._refusal(status, body)
@@ -287,7 +272,10 @@ class SidecarClient:
     def _stream_request(self, session: str | None, last_event_id: str | None) -> tuple[str, dict[str, str]]:
         path = "/api/v1/stream" + ("" if session is None else "?" + urlencode({"session": session}))
         resume = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        return path, {**self._headers, "Accept": "text/event-stream", **resume}
+        return path, self._headers() | {"Accept": "text/event-stream"} | resume
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._lets_in.token()}", "Accept": "application/json"}
 
     def _refusal(self, status: int, body: bytes) -> ClauditorError:
         """What an error answer means for the person."""

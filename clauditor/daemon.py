@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from clauditor import coredumps, logs
 from clauditor.config import Settings
 from clauditor.edge.extproc import ExtProcServer
 from clauditor.edge.inbox import Inbox
@@ -66,10 +67,10 @@ def serve(settings: Settings) -> None:
 
     Raises `ClauditorError` if another sidecar serves this data directory or an address cannot be bound.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    coredumps.leave_none()
+    logs.begin(logs.SIDECAR)
+    # It warns of each request that is none, which anybody may send; those are counted (edge/connections.py).
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     rundir = RunDir(settings.data_dir)
     rundir.prepare()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -81,18 +82,19 @@ def serve(settings: Settings) -> None:
         extproc.start()
         from clauditor.assembly import run  # noqa: PLC0415 - a quarter of a second, and copies come already
 
-        asyncio.run(
-            run(
-                settings,
-                rundir,
-                listener,
-                clock=clock,
-                inbox=inbox,
-                extproc=extproc,
-                log_file=log,
-                position=position,
+        with asyncio.Runner(loop_factory=logs.event_loop) as runner:
+            runner.run(
+                run(
+                    settings,
+                    rundir,
+                    listener,
+                    clock=clock,
+                    inbox=inbox,
+                    extproc=extproc,
+                    log_file=log,
+                    position=position,
+                )
             )
-        )
 
 
 def _reopen_logs(rundir: RunDir) -> bool:

@@ -8,6 +8,7 @@ from typing import Final, get_args
 
 from clauditor.alerts.sink import Alerts
 from clauditor.edge.accesslog import AccessLog
+from clauditor.edge.connections import Crowd
 from clauditor.edge.envoy_stats import EnvoyStats
 from clauditor.edge.extproc import ExtProcServer
 from clauditor.edge.feed import Feed
@@ -103,7 +104,7 @@ def of_process(metrics: Metrics, started_at: float) -> None:
     metrics.watch("clauditor_process_open_fds", process.open_fds)
 
 
-def of_sinks(metrics: Metrics, store: Store, feed: Feed, alerts: Alerts) -> None:
+def of_sinks(metrics: Metrics, store: Store, feed: Feed, alerts: Alerts, crowd: Crowd) -> None:
     """Where everything goes."""
     writer = store.writer
     metrics.watch("clauditor_store_rows", lambda: writer.rows_written)
@@ -114,6 +115,9 @@ def of_sinks(metrics: Metrics, store: Store, feed: Feed, alerts: Alerts) -> None
     metrics.watch("clauditor_feed_subscribers", lambda: feed.subscribers)
     metrics.watch("clauditor_feed_overflows", lambda: feed.overflows)
     metrics.watch("clauditor_feed_events_dropped", lambda: feed.events_dropped)
+    metrics.watch("clauditor_feed_readers_replaced", lambda: feed.readers_replaced)
+    metrics.watch("clauditor_api_connections", crowd.by_turn)
+    metrics.watch("clauditor_api_connections_dropped", lambda: crowd.dropped)
     metrics.watch("clauditor_alerts", alerts.fates)
     metrics.watch("clauditor_queue_items", lambda: {"store": len(writer.buffer), "alerts": alerts.waiting()})
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from clauditor import __version__
+from clauditor.cli.complaining import complain
 from clauditor.cli.examples import epilog
 from clauditor.errors import ClauditorError
 
@@ -65,6 +66,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "export": ("clauditor.cli.export:export", "What was recorded, as JSON Lines, CSV or a SQLite copy."),
         "restore": ("clauditor.cli.restore:restore", "Put such a copy back in place."),
         "purge": ("clauditor.cli.purge:purge", "Make what was recorded be gone for good."),
+        "token": ("clauditor.cli.token:token", "Change the secret that opens the API."),
         "alert-test": ("clauditor.cli.alerts:alert_test", "Ring once, each way you have set up."),
         "completion": (
             "clauditor.cli.completion:completion",
@@ -172,10 +174,10 @@ def main(arguments: list[str] | None = None) -> None:
         said = (
             error.format_message().rstrip(".").replace(". (", " (")
         )  # click puts what was meant into brackets
-        click.echo(f"clauditor: {said}. See {where} --help.", err=True)
+        complain(f"{said}. See {where} --help.")
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        complain(error.format_message())
         sys.exit(error.exit_code)
     except ClauditorError as error:
         _fail(in_words(error))
@@ -187,7 +189,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("CLAUDITOR_DEBUG"):
             raise
-        _fail(f"A mistake in Clauditor itself: {error!r}. Please report it, with CLAUDITOR_DEBUG=1 set.")
+        from clauditor.logs import place
+
+        _fail(f"A mistake in Clauditor itself: {place(error)}. Please report it, with CLAUDITOR_DEBUG=1 set.")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -210,5 +214,5 @@ def _forget_output() -> bool:
 
 
 def _fail(sentence: str) -> None:
-    click.echo(f"clauditor: {sentence}", err=True)
+    complain(sentence)
     sys.exit(1)

@@ -63,10 +63,14 @@ def session_ids(ctx: click.Context, _parameter: click.Parameter, incomplete: str
 
 def _sessions(given: dict[str, str]) -> list[dict[str, Any]]:
     from clauditor.hooks.place import find_place
+    from clauditor.peer import may_be_told
 
     place = find_place(given, os.environ)
     connection = http.client.HTTPConnection(place.api_host, place.api_port, timeout=ASK_SECONDS)
     try:
+        connection.connect()
+        if not may_be_told(connection.sock, place.token_file, place.sidecar_lock):
+            return []
         connection.request(
             "GET", "/api/v1/sessions", headers={"Authorization": f"Bearer {place.token or ''}"}
         )

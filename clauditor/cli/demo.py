@@ -58,6 +58,7 @@ def demo(
         raise ClauditorError("The screen needs a terminal; without one: clauditor demo --headless.")
     from clauditor.demo.show import Show
 
+    os.umask(0o077)
     stop = threading.Event()
     with (
         _stopped_by_signals(stop),

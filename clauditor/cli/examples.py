@@ -99,6 +99,11 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("clauditor purge --older-than 30 --yes", "all but the last thirty days, without asking"),
         ("clauditor purge --all", "the whole history, and files that were set aside"),
     ),
+    "token": (("clauditor token rotate", "a new secret; the old one opens nothing any more"),),
+    "token rotate": (
+        ("clauditor token rotate", "a new secret; the old one opens nothing any more"),
+        ("clauditor token rotate --data-dir DIR", "that of another data directory"),
+    ),
     "statusline": (
         ("clauditor statusline", "as install writes it into Claude Code's settings"),
         ("clauditor statusline --wrap 'my-line --short'", "with the line you had before above it"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from clauditor.cli.complaining import complain
 from clauditor.cli.view import SCHEMA_VERSION, objects, print_json, print_lines, scene_of, terminal_width
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
@@ -68,7 +69,7 @@ def print_snapshots(settings: Settings, urls: Sequence[str]) -> None:
     live = [{"host": host, **shot} if host else shot for host, shots in told.live.items() for shot in shots]
     live.sort(key=lambda shot: -(float_of(shot.get("attention")) or 0))
     for sentence in told.silent:
-        click.echo(f"clauditor: {sentence}", err=True)
+        complain(sentence)
     print_json({"schema_version": SCHEMA_VERSION, "sessions": live})
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import click
 
+from clauditor.cli.complaining import complain
 from clauditor.config import PARSERS, load_settings
 
 Command = Callable[..., Any]
@@ -67,7 +68,7 @@ def settings_options(
             flags = {name: options.pop(name) for name in wanted}
             settings = load_settings(flags, forgiving=problems != "raise")
             for sentence in (*settings.warnings, *(settings.problems if problems == "say" else ())):
-                click.echo(f"clauditor: {sentence}", err=True)
+                complain(sentence)
             return command(*args, settings=settings, **options)
 
         decorated: Command = with_settings

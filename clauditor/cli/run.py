@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 import click
 
 from clauditor.cli import in_words
+from clauditor.cli.complaining import complain
 from clauditor.cli.options import STACK, settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
@@ -50,9 +51,9 @@ def run(settings: Settings, command: tuple[str, ...]) -> NoReturn:
         raise click.UsageError("Name the command to start, such as: clauditor run claude.")
     if shutil.which(command[0]) is None:
         if "/" in command[0] and Path(command[0]).exists():
-            click.echo(f"clauditor: {command[0]} cannot be executed; check its mode.", err=True)
+            complain(f"{command[0]} cannot be executed; check its mode.")
             sys.exit(NOT_EXECUTABLE)
-        click.echo(f"clauditor: {command[0]}: no such command; check its name and your PATH.", err=True)
+        complain(f"{command[0]}: no such command; check its name and your PATH.")
         sys.exit(NOT_FOUND)
     environ = dict(os.environ)
     stack = Stack(settings)
@@ -64,7 +65,7 @@ def run(settings: Settings, command: tuple[str, ...]) -> NoReturn:
             command, proxy_url=proxy_url, settings=settings, environ=os.environ, directory=Path.cwd()
         )
     except (ClauditorError, OSError) as error:
-        click.echo(f"clauditor: {in_words(error).rstrip('.')}. {_how_directly(command, stack)}", err=True)
+        complain(f"{in_words(error).rstrip('.')}. {_how_directly(command, stack)}")
         command = _past_the_proxy(command, environ, stack)
     _become(command, environ)
 
@@ -143,7 +144,7 @@ def _address(stack: Stack, program: str, problem: str | None) -> str:
     """The address of a proxy that serves; says the problem if the sidecar does not even take what Envoy copies."""
     _refuse_other_places(stack, program)
     if problem is not None and not ports.accepts_at(stack.run.extproc_socket):
-        click.echo(f"clauditor: {problem}", err=True)
+        complain(problem)
     return stack.status().proxy.url
 
 
@@ -200,7 +201,7 @@ def _become(command: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 - no shell wanted
     except OSError as error:
-        click.echo(f"clauditor: {command[0]}: {error.strerror}.", err=True)
+        complain(f"{command[0]}: {error.strerror}.")
         sys.exit(NOT_EXECUTABLE)
 
 

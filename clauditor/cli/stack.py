@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from clauditor.cli import stack_words as words
+from clauditor.cli.complaining import complain
 from clauditor.cli.options import SIDECAR, STACK, settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
@@ -49,7 +50,7 @@ def up(settings: Settings, *, foreground: bool, take_over: bool, detach: bool) -
         if started.reach is not None and not started.reach.ok:
             click.echo(f"\n{started.reach.text}", err=True)
         for sentence in words.troubles(stack.status()):
-            click.echo(f"clauditor: {sentence}", err=True)
+            complain(sentence)
         _say_switched(switched, words.THROUGH)
 
     def say_if_anybody_reads(started: Started) -> None:
@@ -68,7 +69,7 @@ def up(settings: Settings, *, foreground: bool, take_over: bool, detach: bool) -
     except KeyboardInterrupt:
         runs = stack.status().anything_runs
         ending = "but it runs; to stop it: clauditor down" if runs else "nothing runs here"
-        click.echo(f"clauditor: Interrupted, {ending}.", err=True)
+        complain(f"Interrupted, {ending}.")
         raise
     say(started)
 
@@ -139,7 +140,7 @@ def _send_direct(settings: Settings) -> Switched:
 
 def _say_switched(switched: Switched, sentence: str) -> None:
     for problem in switched.problems:
-        click.echo(f"clauditor: {problem}", err=True)
+        complain(problem)
     if switched.changed:
         click.echo(sentence)
 

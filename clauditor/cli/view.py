@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clauditor.cli.complaining import complain
 from clauditor.cli.options import settings_options
 from clauditor.config import Settings
 from clauditor.errors import ClauditorError
@@ -110,7 +111,7 @@ def sessions(settings: Settings, url: str | None, as_json: bool, **asked: Any) -
     from clauditor.ui.views.snapshot import session_view
 
     if problem := text_of(answer.get("history_problem")):
-        click.echo(f"clauditor: {problem}", err=True)
+        complain(problem)
     views = [session_view(shot) for shot in objects(answer.get("sessions"))]
     if not views:
         click.echo("No session found.")

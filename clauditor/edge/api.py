@@ -7,7 +7,6 @@ Nothing here blocks the loop: the history is asked on a thread, and snapshots ar
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -15,13 +14,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp
 
 from clauditor.edge import endpoints, openapi
 from clauditor.edge.auth import Guard
 from clauditor.edge.encoding import to_json
 from clauditor.edge.endpoints import BadParameterError, Endpoint
-from clauditor.edge.feed import Feed, FeedFullError
+from clauditor.edge.feed import Feed
 from clauditor.edge.hooks import Hooks
 from clauditor.edge.listing import Wanted, list_sessions
 from clauditor.edge.page import Page
@@ -34,7 +32,8 @@ from clauditor.edge.purging import Purging, nothing_logged
 from clauditor.edge.report import report
 from clauditor.edge.routes import Handler, route
 from clauditor.edge.sources import Kept, Live, Scrape
-from clauditor.edge.summary import Sums
+from clauditor.edge.summary import UNREAD, Sums
+from clauditor.errors import HistoryError
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +49,20 @@ def build_app(
     feed: Feed,
     metrics: Scrape,
     hooks: Hooks,
-    token: str,
+    token: Callable[[], str],
     allowed_hosts: Sequence[str],
     now: Callable[[], float],
     version: str,
     forget_log: Callable[[], Awaitable[bool]] = nothing_logged,
-) -> ASGIApp:
-    """The whole HTTP side as one ASGI application. `now` tells Unix seconds; `forget_log` is for `Purging`."""
+) -> Guard:
+    """The whole HTTP side as one ASGI application. `now` tells Unix seconds, `token` the secret as it is now;
+    `forget_log` is for `Purging`.
+    """
     sums = Sums(hub=hub, store=store, now=now)
     answers = _Answers(hub=hub, store=store, sums=sums, feed=feed, metrics=metrics, now=now, version=version)
     posts = Posts(hub=hub, store=store, hooks=hooks, now=now)
     purging = Purging(hub=hub, store=store, feed=feed, forget_log=forget_log, now=now)
-    live_page = LivePage(hub, now=now, spent=sums.spent)
+    live_page = LivePage(hub, now=now, spent=sums.headline)
     feed.follow(live_page)
     page = Page(hub=hub, store=store, sums=sums, live=live_page, token=token, now=now)
     handlers: dict[Endpoint, Handler] = {
@@ -97,13 +98,18 @@ def build_app(
         exception_handlers={
             BadParameterError: bad_parameter,
             HTTPException: http_problem,
-            sqlite3.Error: no_history,
+            HistoryError: no_history,
             TimeoutError: no_history,
             Exception: answers.failed,
         },
     )
     app.router.redirect_slashes = False
-    return Guard(app, token=token, allowed_hosts=allowed_hosts)
+
+    def token_changed() -> None:
+        feed.close()
+        page.token_changed()
+
+    return Guard(app, token=token, token_changed=token_changed, allowed_hosts=allowed_hosts)
 
 
 class _Answers:
@@ -148,7 +154,7 @@ class _Answers:
                 snapshot = await on_thread(lambda: self._store.history.session(session_id, self._now()))
             side_calls = await on_thread(lambda: self._store.calls.side_calls(session_id))
             turns = await on_thread(lambda: self._store.calls.turns(session_id, limit=RECENT_TURNS))
-        except (sqlite3.Error, TimeoutError) as error:
+        except (HistoryError, TimeoutError) as error:
             if snapshot is None:
                 raise
             log.warning("calls of a live session could not be read: %s", error)
@@ -179,9 +185,9 @@ class _Answers:
         try:
             spent = await on_thread(self._sums.spent)
             limits = await on_thread(self._store.history.limits)
-        except (sqlite3.Error, TimeoutError) as error:
+        except (HistoryError, TimeoutError) as error:
             log.warning("spending could not be read: %s", error)
-            trouble = trouble or "Spending cannot be read now; the sidecar's log says why."
+            trouble = trouble or UNREAD
         return _json(
             {
                 "schema_version": SCHEMA_VERSION,
@@ -229,10 +235,7 @@ class _Answers:
             matches = [key for key in self._hub.sessions if key.startswith(session_id)]
             is_one = len(session_id) >= MIN_PREFIX and len(matches) == 1
             session_id = matches[0] if is_one else session_id
-        try:
-            frames = self._feed.stream(session_id, request.headers.get("last-event-id"))
-        except FeedFullError:
-            return problem(503, "too_many_readers", "Too many programs read the live stream; close one.")
+        frames = self._feed.stream(session_id, request.headers.get("last-event-id"))
         return StreamingResponse(
             frames, media_type=endpoints.STREAM.media_type, headers={"x-accel-buffering": "no"}
         )

@@ -1,4 +1,4 @@
-"""Who may ask: the token file, and the checks every HTTP request passes before any route sees it.
+"""Who may ask: the checks every HTTP request passes before any route sees it.
 
 A page in the user's browser is the likeliest stranger on loopback. Three independent locks keep it out: a
 list of `Host` names (DNS rebinding), a same-origin or absent `Origin` with `Sec-Fetch-Site` (RFC 6454, Fetch
@@ -8,12 +8,9 @@ Metadata; cross-site requests), and a bearer token (RFC 6750) on everything that
 from __future__ import annotations
 
 import hmac
-import os
+import logging
 import re
-import secrets
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -22,15 +19,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clauditor.edge.page_key import page_key
 from clauditor.edge.problems import problem
-from clauditor.errors import ClauditorError
+
+log = logging.getLogger(__name__)
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 PAGE_TREE: Final = "/api/v1/page/"
-MIN_TOKEN_LENGTH: Final = 16
-MAX_TOKEN_LENGTH: Final = 4096
 
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
-_PAGE_HEADERS: Final = (
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
+_READING: Final = frozenset({"GET", "HEAD"})
+_START: Final = "/"  # the page itself: other sites may link to it, and it holds no data
+TYING_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -39,80 +37,43 @@ _PAGE_HEADERS: Final = (
 )
 
 
-def load_or_create_token(path: Path, *, may_create: bool = True) -> str:
-    """The token in `path`, made on first use (0600, complete from the first moment it has that name).
-
-    `may_create` is False for a file that somebody else keeps (CLAUDITOR_TOKEN_FILE). Raises ClauditorError.
-    """
-    with suppress(FileNotFoundError):
-        return _read_token(path, ours=may_create)
-    if not may_create:
-        raise ClauditorError(
-            f"The token file {path} does not exist; write a secret of at least 16 letters to it."
-        )
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(
-            fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
-            with suppress(FileExistsError):  # another process was first: its token is the one
-                os.link(fresh, path)
-        finally:
-            fresh.unlink()
-    except OSError as error:
-        raise ClauditorError(f"Cannot write the token file {path}: {error.strerror}.") from error
-    return _read_token(path, ours=True)
-
-
-def _read_token(path: Path, *, ours: bool) -> str:
-    """Raises FileNotFoundError, or ClauditorError for a file that cannot serve."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NOFOLLOW if ours else 0))
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            if ours and os.fstat(descriptor).st_mode & 0o077:
-                os.fchmod(descriptor, 0o600)
-            token = file.read(MAX_TOKEN_LENGTH + 1).strip()
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise ClauditorError(
-            f"Cannot read the token file {path} ({why}); name another with --token-file."
-        ) from error
-    if not MIN_TOKEN_LENGTH <= len(token) <= MAX_TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", token):
-        raise ClauditorError(f"{path} holds no token; remove it and run clauditor down, then clauditor up.")
-    return token
-
-
 class Guard:
     """ASGI middleware: Host, then origin, then token; every answer leaves with headers that tie pages down.
 
-    `public`: exact paths that need no token; `public_trees`: the same for everything below a path. The web page's own
-    key opens what lies below `PAGE_TREE` and nothing else.
+    `token` is asked for each request; when it tells another one, bodies that still come are not waited for, and
+    `token_changed` is called, which ends what else the old one has opened. `public`: exact paths that need no token; `public_trees`: the same for everything below a path. The web
+    page's own key opens what lies below `PAGE_TREE` and nothing else.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        token: str,
+        token: Callable[[], str],
+        token_changed: Callable[[], None] = lambda: None,
         allowed_hosts: Sequence[str] = (),
-        public: Sequence[str] = ("/healthz", "/", "/api/v1/page/key"),
+        public: Sequence[str] = ("/healthz", _START, "/api/v1/page/key"),
         public_trees: Sequence[str] = ("/static/",),
     ) -> None:
-        self._app = app
-        self._token = token.encode("ascii")
-        self._page_key = page_key(token).encode("ascii")
+        self.app = app
+        self._read_token = token
+        self._token_changed = token_changed
+        self._take_up(token())
         self._hosts = LOOPBACK_HOSTS | {_bracketed(host) for host in allowed_hosts}
         self._public = frozenset(public)
         self._public_trees = tuple(public_trees)
 
+    def look(self) -> None:
+        """Take over a token that was replaced; also to be called now and then, for streams while nobody asks."""
+        token = self._read_token()
+        if token != self._text:
+            self._take_up(token)
+            log.info("another token is taken over")
+            self._token_changed()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
@@ -123,14 +84,26 @@ class Guard:
                 present = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *((name, value) for name, value in _PAGE_HEADERS if name not in present),
+                    *((name, value) for name, value in TYING_HEADERS if name not in present),
                 ]
             await send(message)
 
-        refusal = self._refusal(scope["path"], Headers(scope=scope))
-        await (refusal or self._app)(scope, receive, send_tied)
+        self.look()
+        opened_with = self._text
 
-    def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
+        async def receive_while_good() -> Message:
+            message = await receive()
+            return message if self._text == opened_with else {"type": "http.disconnect"}
+
+        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        await (refusal or self.app)(scope, receive_while_good, send_tied)
+
+    def _take_up(self, token: str) -> None:
+        self._text = token
+        self._token = token.encode("ascii")
+        self._page_key = page_key(token).encode("ascii")
+
+    def _refusal(self, method: str, path: str, headers: Headers) -> JSONResponse | None:
         is_public = path in self._public or path.startswith(self._public_trees)
         hosts = headers.getlist("host")
         match = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
@@ -141,7 +114,8 @@ class Guard:
         origins = headers.getlist("origin")
         if origins and (len(origins) > 1 or not _is_same_origin(origins[0], hosts[0])):
             return problem(403, "origin_not_allowed", "Requests from other web pages are refused.")
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and not is_public:
+        is_linked = path == _START and method in _READING
+        if not is_linked and not set(headers.getlist("sec-fetch-site")) <= {"none", "same-origin"}:
             return problem(403, "origin_not_allowed", "Requests from other web pages are refused.")
         if is_public:
             return None

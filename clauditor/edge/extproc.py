@@ -20,6 +20,7 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
+from clauditor import logs
 from clauditor.edge.inbox import Copy, End, Inbox
 from clauditor.edge.messages import ends_response
 from clauditor.errors import ClauditorError
@@ -63,7 +64,7 @@ class ExtProcServer:
 
     def __init__(self, inbox: Inbox, socket: Path, *, now: Callable[[], float]) -> None:
         self.counters = StreamCounters()
-        self.loop = asyncio.new_event_loop()
+        self.loop = logs.event_loop()
         self._inbox = inbox
         self._socket = socket
         self._now = now

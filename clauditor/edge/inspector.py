@@ -21,7 +21,9 @@ from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
 
-MOMENT_SECONDS: Final = 0.01  # what comes in one moment is looked at in one go: waking up costs more than a chunk
+MOMENT_SECONDS: Final = (
+    0.01  # what comes in one moment is looked at in one go: waking up costs more than a chunk
+)
 _TURN_ITEMS: Final = 32  # looked at before others may run: about half a millisecond,
 _TURN_BYTES: Final = 256 << 10  # or a few milliseconds of long bodies
 _FINISH_SECONDS: Final = 0.3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 from clauditor.edge.feed import SLICE
 from clauditor.edge.past import on_thread
 from clauditor.edge.sources import Kept, Live, SortName
+from clauditor.errors import HistoryError
 from clauditor.model.events import Severity
 from clauditor.model.session import Session
 from clauditor.model.snapshot import Snapshot
@@ -63,7 +63,7 @@ async def list_sessions(
         live = await _live(hub, wanted, now, had)
         known = frozenset(hub.sessions)
         past = await on_thread(lambda: store.history.sessions(now=now, without=known, **asdict(wanted)))
-    except (sqlite3.Error, TimeoutError) as error:
+    except (HistoryError, TimeoutError) as error:
         log.warning("past sessions could not be read: %s", error)
         trouble = trouble or "Past sessions cannot be read now; the sidecar's log says why."
         live = live or await _live(hub, wanted, now, {})

@@ -5,7 +5,6 @@ Everything it shows leaves here as words, made by the same pure views as the ter
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, timedelta, timezone
 from http import HTTPStatus
@@ -18,15 +17,15 @@ from starlette.responses import Response, StreamingResponse
 from clauditor.edge import endpoints
 from clauditor.edge.encoding import to_json
 from clauditor.edge.endpoints import BadParameterError
-from clauditor.edge.feed import FeedFullError
 from clauditor.edge.listing import Wanted, list_sessions
 from clauditor.edge.page_key import CODE_SECONDS, Codes, page_key
-from clauditor.edge.page_live import LivePage
+from clauditor.edge.page_live import LivePage, PagesFullError
 from clauditor.edge.past import on_thread, resolve
 from clauditor.edge.problems import problem
 from clauditor.edge.report import report
 from clauditor.edge.sources import Kept, Live
-from clauditor.edge.summary import Sums
+from clauditor.edge.summary import UNREAD, Sums
+from clauditor.errors import HistoryError
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.find import parse_query
 from clauditor.ui.views.postmortem import postmortem_document
@@ -53,18 +52,22 @@ class Page:
         store: Kept,
         sums: Sums,
         live: LivePage,
-        token: str,
+        token: Callable[[], str],
         now: Callable[[], float],
     ) -> None:
         self._hub = hub
         self._store = store
         self._live = live
-        self._key = page_key(token)
+        self._token = token
         self._codes = Codes()
         self._now = now
         self._sums = sums
 
     # -- the door --------------------------------------------------------------------------------------
+
+    def token_changed(self) -> None:
+        """Codes that the old token made open nothing."""
+        self._codes = Codes()
 
     async def code(self, request: Request, body: dict[str, Any]) -> Response:  # noqa: ARG002
         return _json({"code": self._codes.issue(self._now()), "seconds": CODE_SECONDS})
@@ -79,7 +82,7 @@ class Page:
                 "code_not_good",
                 "This address was opened before, or is too old; run clauditor web again.",
             )
-        return _json({"key": self._key})
+        return _json({"key": page_key(self._token())})
 
     # -- what it shows ---------------------------------------------------------------------------------
 
@@ -96,7 +99,7 @@ class Page:
         )
         try:
             frames = self._live.stream(choices, query["zone"])
-        except FeedFullError:
+        except PagesFullError:
             return problem(503, "too_many_readers", "Too many pages are open; close one.")
         return StreamingResponse(frames, media_type=kind, headers={"x-accel-buffering": "no"})
 
@@ -144,8 +147,8 @@ class Page:
         try:
             accounts = await on_thread(self._sums.limits)
             spent = await on_thread(lambda: self._store.spending.table("day", first.isoformat()))
-        except (sqlite3.Error, TimeoutError):
-            trouble = trouble or "Spending cannot be read now; the sidecar's log says why."
+        except (HistoryError, TimeoutError):
+            trouble = trouble or UNREAD
         return _json(limits_page_json(accounts, spent, scene, trouble))
 
     # ------------------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ class Page:
             turns = self._store.calls.turns(session_id, limit=_TURNS)
             beside = {"side_calls_by_name": self._store.calls.side_calls(session_id)}
             calls = Calls(turns=turn_views(turns), side_calls=side_calls(beside))
-        except sqlite3.Error:
+        except HistoryError:
             if snapshot is None:
                 raise
         return None if snapshot is None else session_json(session_view(snapshot), calls, tab, scene)

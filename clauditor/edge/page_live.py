@@ -14,7 +14,8 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from clauditor.edge.encoding import to_json
-from clauditor.edge.feed import SLICE, FeedFullError, LiveSessions
+from clauditor.edge.feed import SLICE, LiveSessions
+from clauditor.edge.subscription import PIECE_BYTES
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import Column
 from clauditor.ui.views.header import Spend, spend_of
@@ -41,8 +42,12 @@ SPENT_SECONDS: Final = 5.0  # sums are asked again at most so often after a cost
 SUMS_SECONDS: Final = 60.0  # and at least so often
 
 
+class PagesFullError(Exception):
+    """Every place for a page is taken."""
+
+
 class LivePage:
-    """What all open pages share. `changed` is told by the feed; `spent` (today's sums) blocks and may raise."""
+    """What all open pages share. `changed` is told by the feed; `spent` (`Sums.headline`) blocks and may raise."""
 
     def __init__(
         self, hub: LiveSessions, *, now: Callable[[], float], spent: Callable[[], dict[str, Any]]
@@ -61,7 +66,7 @@ class LivePage:
         self._has_spent = True
         self._summed_at = float("-inf")
         self._summing: asyncio.Future[dict[str, Any]] | None = None
-        self._is_closed = False
+        self._closed = 0  # times
         self._refreshing = asyncio.Lock()
 
     @property
@@ -76,20 +81,20 @@ class LivePage:
                 waker.set()
 
     def close(self) -> None:
-        """End every stream, so that the server can."""
-        self._is_closed = True
+        """End every stream there is."""
+        self._closed += 1
         for waker in self._wakers:
             waker.set()
 
     def stream(self, choices: Choices, zone_minutes: int) -> AsyncIterator[bytes]:
-        """Frames for one page, for ever; it counts from the first one on. Raises FeedFullError before that."""
+        """Frames for one page, for ever; it counts from the first one on. Raises PagesFullError before that."""
         if len(self._wakers) >= MAX_PAGES:
-            raise FeedFullError
-        return self._stream(choices, zone_minutes)
+            raise PagesFullError
+        return self._stream(choices, zone_minutes, self._closed)
 
     # ------------------------------------------------------------------------------------------------
 
-    async def _stream(self, choices: Choices, zone_minutes: int) -> AsyncIterator[bytes]:
+    async def _stream(self, choices: Choices, zone_minutes: int, closed: int) -> AsyncIterator[bytes]:
         if (
             len(self._wakers) >= MAX_PAGES
         ):  # others began since it was asked for; the page asks again, and is told
@@ -102,7 +107,7 @@ class LivePage:
         try:
             page = _Page(self, choices)
             beat_at = 0.0
-            while not self._is_closed:
+            while closed == self._closed:
                 waker.clear()
                 async with self._refreshing:
                     await self._refresh()
@@ -112,7 +117,9 @@ class LivePage:
                 told = page.news(rendering, self._hub.totals(now))
                 if told or loop.time() >= beat_at:
                     beat_at = loop.time() + HEARTBEAT_SECONDS
-                    yield _frame({"at": now} | told)
+                    frame = _frame({"at": now} | told)
+                    for start in range(0, len(frame), PIECE_BYTES):
+                        yield frame[start : start + PIECE_BYTES]
                 began = loop.time()
                 due = min(beat_at - began, rendering.due(self._now()))
                 await _wait(waker, max(due, 0.0))

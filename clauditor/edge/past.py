@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from starlette.exceptions import HTTPException
 
 from clauditor.edge.sources import Kept, Live
+from clauditor.errors import HistoryError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ async def resolve(given: str, hub: Live, store: Kept) -> str:
         return given
     try:
         past = await on_thread(lambda: store.history.ids_starting_with(given))
-    except (sqlite3.Error, TimeoutError) as error:
+    except (HistoryError, TimeoutError) as error:
         log.warning("past sessions could not be read: %s", error)
         past = []
     if given in past:

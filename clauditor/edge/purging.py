@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ from clauditor.edge.feed import Feed
 from clauditor.edge.past import resolve
 from clauditor.edge.problems import problem
 from clauditor.edge.sources import Kept, Live, Purged
+from clauditor.errors import HistoryError
 from clauditor.model.session import Session
 
 DAY_SECONDS = 86_400.0
@@ -62,7 +62,7 @@ class Purging:
         self._feed.mark(live_too)
         try:
             purged: Purged = await asyncio.wrap_future(future)
-        except (sqlite3.Error, OSError) as error:
+        except (HistoryError, OSError) as error:
             sentence = (
                 f"Not all of it could be removed ({error}); see clauditor doctor, then run the same again."
             )
@@ -85,7 +85,7 @@ class Purging:
             return problem(
                 HTTPStatus.CONFLICT, "nothing_prepared", "No copy lies ready; see clauditor restore."
             )
-        except (sqlite3.Error, OSError) as error:
+        except (HistoryError, OSError) as error:
             sentence = f"Nothing was restored ({error}); see clauditor doctor, then run the same again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_restored", sentence)
         return _json({"schema_version": 1, "replaced": None if aside is None else str(aside)})

@@ -16,7 +16,7 @@ MAX_GAPS: Final = 1000
 
 def report(store: Kept, session_id: str, live: Snapshot | None, now: float) -> dict[str, Any] | None:
     """The report at `now` (Unix seconds), from the `live` snapshot if there is one; None for a session of which no
-    state is left. Blocks; raises sqlite3.Error.
+    state is left. Blocks; raises HistoryError.
     """
     snapshot = live or store.history.session(session_id, now)
     if snapshot is None:

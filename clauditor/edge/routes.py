@@ -51,18 +51,25 @@ async def _body(request: Request, max_bytes: int) -> bytes:
     """The JSON that was sent. Raises _Refused."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise _Refused(415, "json_required", f"Send the body as Content-Type: {JSON}.")
+    declared = request.headers.get("content-length", "0")  # decimal, or h11 would have refused it
     body = bytearray()
     try:
+        if int(declared) > max_bytes:
+            raise _too_large(max_bytes)
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > max_bytes:
-                    raise _Refused(413, "too_large", f"A body must not exceed {max_bytes} bytes.")
+                    raise _too_large(max_bytes)
     except TimeoutError:
         raise _Refused(408, "too_slow", "The body did not arrive in time.") from None
     except ClientDisconnect as error:
         raise HTTPException(400, "The body broke off.") from error  # nobody reads it
     return bytes(body)
+
+
+def _too_large(max_bytes: int) -> _Refused:
+    return _Refused(413, "too_large", f"A body must not exceed {max_bytes} bytes.")
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Live(LiveSessions, Protocol):
 
 
 class Past(Protocol):
-    """What the API asks of the history; every method blocks and may raise sqlite3.Error."""
+    """What the API asks of the history; every method blocks and may raise HistoryError."""
 
     def session(self, session_id: str, now: float) -> Snapshot | None: ...
     def ids_starting_with(self, prefix: str, limit: int = 2) -> list[str]: ...

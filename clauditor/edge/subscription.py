@@ -1,10 +1,13 @@
-"""One reader of the live stream: the frames that wait for it, bounded."""
+"""One reader of the live stream: the frames that wait for it, bounded. Readers share the frames, not copies of them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
+PIECE_BYTES: Final = 1 << 16  # what is handed to the connection at once, and copied there
 MAX_QUEUED: Final = 256  # frames a subscriber may be behind
 MAX_QUEUED_BYTES: Final = 4 << 20
 
@@ -16,7 +19,7 @@ class Subscription:
         self.session_id = session_id
         self.needs_whole = True
         self.is_closed = False
-        self._frames: list[bytes] = []
+        self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._ready = asyncio.Event()
 
@@ -31,17 +34,28 @@ class Subscription:
         self._bytes += len(frame)
         self.needs_whole = len(self._frames) > MAX_QUEUED or self._bytes > MAX_QUEUED_BYTES
         if self.needs_whole:
-            self.take()
+            self._frames.clear()
+            self._bytes = 0
         self._ready.set()
         return not self.needs_whole
 
-    def take(self) -> bytes:
-        """Everything that waits, in order."""
-        frames = b"".join(self._frames)
-        self._frames.clear()
-        self._bytes = 0
+    def take(self) -> Iterator[bytes]:
+        """What waits, in order and in pieces: small frames together, large ones cut. A frame that was begun is ended."""
+        while self._frames and not self.is_closed:
+            together = [self._taken()]
+            size = len(together[0])
+            while self._frames and size + len(self._frames[0]) <= PIECE_BYTES:
+                together.append(self._taken())
+                size += len(together[-1])
+            frames = b"".join(together)
+            for start in range(0, len(frames), PIECE_BYTES):
+                yield frames[start : start + PIECE_BYTES]
         self._ready.clear()
-        return frames
+
+    def _taken(self) -> bytes:
+        frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
 
     def close(self) -> None:
         self.is_closed = True

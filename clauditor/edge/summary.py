@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from clauditor.edge.sources import Kept, Live
+from clauditor.errors import HistoryError
 
 HOUR_SECONDS: Final = 3600.0
 WEEK_DAYS: Final = 7
+UNREAD: Final = "Spending cannot be read now; the sidecar's log says why."
+
+log = logging.getLogger(__name__)
 
 
 class Sums:
-    """Every method blocks and may raise sqlite3.Error. `now` tells Unix seconds."""
+    """Every method blocks and may raise HistoryError. `now` tells Unix seconds."""
 
     def __init__(self, *, hub: Live, store: Kept, now: Callable[[], float]) -> None:
         self._hub = hub
@@ -33,6 +38,15 @@ class Sums:
             "week": self._spent_since(self.first_day(WEEK_DAYS)),
             "last_hour": self._as_seen(self._store.spending.ended_since(an_hour_ago), an_hour_ago),
         }
+
+    def headline(self) -> dict[str, Any]:
+        """What `spent` says, as far as it can be read, and `history_problem`."""
+        try:
+            spent = self.spent()
+        except HistoryError as error:
+            log.warning("spending could not be read: %s", error)
+            return {"history_problem": self._store.problem or UNREAD}
+        return spent | {"history_problem": self._store.problem}
 
     def limits(self) -> dict[str, dict[str, Any]]:
         """Every account's windows as last told of."""

@@ -22,7 +22,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 class Place(NamedTuple):
     """`plan` is the content of `run/stack.json` (empty: nothing was ever started), `proxy_port` the port it names;
-    `token` is None where it cannot be read, or is no token.
+    `token` is None where it cannot be read, or is no token; `sidecar_lock` is held while the sidecar lives.
     """
 
     data_dir: str
@@ -31,6 +31,8 @@ class Place(NamedTuple):
     api_host: str
     api_port: int
     token: str | None
+    token_file: str
+    sidecar_lock: str
 
 
 def find_place(options: Mapping[str, str], environ: Mapping[str, str]) -> Place:
@@ -47,14 +49,16 @@ def find_place(options: Mapping[str, str], environ: Mapping[str, str]) -> Place:
     if not isinstance(plan, dict):
         plan = {}
     host = plan.get("api_host")
-    token_file = chosen.get("token_file") or os.path.join(data_dir, "token")  # noqa: PTH118
+    token_file = _absolute(chosen.get("token_file") or os.path.join(data_dir, "token"))  # noqa: PTH118
     return Place(
         data_dir=data_dir,
         plan=plan,
         proxy_port=_port(plan.get("port")),
         api_host=_REACHED.get(host, host) if isinstance(host, str) else HOST,
         api_port=_port(plan.get("api_port")) or API_PORT,
-        token=_token(_absolute(token_file)),
+        token=_token(token_file),
+        token_file=token_file,
+        sidecar_lock=os.path.join(data_dir, "run", "sidecar.lock"),  # noqa: PTH118
     )
 
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from clauditor.hooks.listener import listener
 from clauditor.hooks.place import Place
+from clauditor.peer import may_be_told
 
 HOOKS_PATH: Final = "/api/v1/hooks/claude-code"
 STATUS_LINE_PATH: Final = "/api/v1/statusline"
@@ -24,14 +24,15 @@ Failure = Literal["away", "silent"]
 
 
 class Target(NamedTuple):
-    """Where to ask. `is_checked`: the port belongs to a plan of ours, so a stranger on it gets no token."""
+    """Where to ask; `token_file` and `lock` say who may be told the token (`peer`)."""
 
     host: str
     port: int
     token: str
+    token_file: str
+    lock: str | None = None
     base_path: str = ""
     is_tls: bool = False
-    is_checked: bool = False
 
 
 def target(place: Place, url: str | None) -> Target | None:
@@ -39,7 +40,7 @@ def target(place: Place, url: str | None) -> Target | None:
     if place.token is None:
         return None
     if url is None:
-        return Target(place.api_host, place.api_port, place.token, is_checked=bool(place.plan))
+        return Target(place.api_host, place.api_port, place.token, place.token_file, lock=place.sidecar_lock)
     from urllib.parse import urlsplit  # noqa: PLC0415 - only who gave an address needs it
 
     try:
@@ -55,21 +56,29 @@ def target(place: Place, url: str | None) -> Target | None:
         or " " in path
     ):
         return None
-    return Target(parts.hostname, port, place.token, base_path=path, is_tls=parts.scheme == "https")
+    return Target(
+        parts.hostname,
+        port,
+        place.token,
+        place.token_file,
+        base_path=path,
+        is_tls=parts.scheme == "https",
+    )
 
 
 def post(to: Target, path: str, value: Mapping[str, Any], deadline: float) -> dict[str, Any] | Failure:
-    """The object that was answered (empty for 204), `away` if nobody takes connections there, else `silent`.
+    """The object that was answered (empty for 204), `away` if nobody takes connections there, else `silent`: also where
+    another user's program took it, which is told nothing.
 
     `deadline` is a point in time of `time.monotonic`. Never raises on what happens on the network.
     """
-    if to.is_checked and listener(to.port) == "foreign":
-        return "silent"
     family = socket.AF_INET6 if ":" in to.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as plain:
             plain.settimeout(_left(deadline))
             plain.connect((to.host, to.port))
+            if not may_be_told(plain, to.token_file, to.lock):
+                return "silent"
             connection = _encrypted(plain, to.host) if to.is_tls else plain
             connection.settimeout(_left(deadline))
             connection.sendall(_request(to, path, json.dumps(value).encode()))

@@ -12,6 +12,7 @@ from clauditor.model.events import (
     Compacted,
     Event,
     GapFound,
+    InputLimit,
     Malformed,
     SessionEnded,
     Severity,
@@ -38,6 +39,7 @@ CONTEXT_BUCKETS: Final = (
     1_000_000,
 )
 
+_LIMITS: Final = frozenset(get_args(InputLimit))
 _END_REASONS: Final = ("hook", "run", "age", "demo")
 
 
@@ -64,6 +66,9 @@ class SessionCounts:
         self._gaps = counter("gaps", "Exchanges of which something was not seen.", "reason")
         self._gap_bytes = counter("gap_bytes", "Bytes that passed unseen.")
         self._malformed = counter("malformed", "Input that made no sense where it was read.", "place")
+        self._limits = counter("input_limits", "Exchanges that went beyond a limit of what is read.", "limit")
+        for limit in get_args(InputLimit):
+            self._limits.labels(limit)
         for reason in _END_REASONS:
             self._ended.labels(reason)
         for signal in SIGNALS:
@@ -89,6 +94,9 @@ class SessionCounts:
             case GapFound():
                 self._gaps.labels(self._gap_reason(event.reason)).inc()
                 self._gap_bytes.inc(event.unseen_bytes)
+            case Malformed(where="limit") if event.reason in _LIMITS:
+                self._limits.labels(event.reason).inc()
+                self._malformed.labels(event.where).inc()
             case Malformed():
                 self._malformed.labels(self._place(event.where)).inc()
             case _:

@@ -77,6 +77,9 @@ WATCHED: Final[Mapping[str, _Row]] = {
     "clauditor_feed_subscribers": _gauge("Readers of the live stream."),
     "clauditor_feed_overflows": _counter("Times a slow reader was started anew with a full snapshot."),
     "clauditor_feed_events_dropped": _counter("Events not sent to readers: too many came at once."),
+    "clauditor_feed_readers_replaced": _counter("Readers ended for a newer one: every place was taken."),
+    "clauditor_api_connections": _gauge("Open connections to the API by what is waited for.", "turn"),
+    "clauditor_api_connections_dropped": _counter("Connections that the API ended, by why.", "reason"),
 }
 """Family (a counter's without `_total`): type, labels, help."""
 

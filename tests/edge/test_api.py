@@ -359,7 +359,7 @@ async def test_names_from_outside_never_break_the_json(sidecar: Sidecar) -> None
 async def test_the_live_view_goes_on_when_the_history_is_broken(sidecar: Sidecar, tmp_path: Path) -> None:
     sidecar.life().turn()
     await sidecar.settle()
-    sidecar.store.writer.is_sound = False
+    sidecar.store.writer._is_checked = False
     body = await sidecar.get("/api/v1/sessions")
     assert [shot["session_id"] for shot in body["sessions"]] == [ID]
     assert body["history_problem"]
@@ -368,6 +368,7 @@ async def test_the_live_view_goes_on_when_the_history_is_broken(sidecar: Sidecar
     body = await sidecar.get("/api/v1/summary")
     assert body["today"] is None
     assert body["live"]["sessions"] == 1
+    assert body["history_problem"]
     assert (await ids(sidecar, "?verdict=ok"), await ids(sidecar, "?verdict=act")) == ([ID], [])
     for path in (f"/api/v1/sessions/{ID}/turns", "/api/v1/gaps", "/api/v1/signals", "/api/v1/spend"):
         assert (await sidecar.get(path, status=503))["error"]["code"] == "history_unavailable"

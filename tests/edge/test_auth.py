@@ -1,4 +1,4 @@
-"""Strangers: other hosts, other pages, no token; on every route."""
+"""Who is let in, and the token file; strangers at every route are in tests/security."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from clauditor.edge.auth import load_or_create_token
 from clauditor.edge.endpoints import ENDPOINTS
 from clauditor.errors import ClauditorError
+from clauditor.token_file import load_or_create_token
 from support.served import TOKEN, Sidecar
 
 PATHS = [
@@ -27,17 +27,6 @@ PATHS = [
 ]
 OPEN = {"/healthz", "/", "/static/app.js", "/api/v1/page/key"}
 
-BAD_HOSTS = [
-    "evil.example", "evil.example:9091", "127.0.0.1.evil.example", "evil.example@127.0.0.1", "127.0.0.1@evil.example",
-    "localhost.evil.example", "localhost.", "LOCALHOST.evil", "127.0.0.2", "127.1", "0.0.0.0", "0",  # noqa: S104
-    "2130706433",
-    "0x7f000001", "017700000001", "[::]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "::1", "[::1", "[::1%25lo]",
-    "127.0.0.1:", "127.0.0.1:port", "127.0.0.1:999999", "127.0.0.1:80:80", "127.0.0.1 evil", "127.0.0.1,evil.example",
-    "127.0.0.1/evil", "127.0.0.1#", "127.0.0.1?", "http://127.0.0.1", "//127.0.0.1", "*", "*.localhost", "a.localhost",
-    "localhost\\evil", "xn--localhost-", "ⓛocalhost", "localhost%00", "localhost%2eevil", "", " ", "\t", "-", ".",
-    "sidecar.internal.evil.example", "evil-sidecar.internal", "sidecar.internal.", "rebind.it", "1.0.0.127.in-addr.arpa",
-    "ip6-localhost", "localhost.localdomain", "kubernetes.docker.internal", "host.docker.internal",
-]  # fmt: skip
 GOOD_HOSTS = [
     "127.0.0.1",
     "127.0.0.1:9091",
@@ -47,13 +36,6 @@ GOOD_HOSTS = [
     "[::1]:9091",
     "sidecar.internal:443",
 ]
-
-BAD_ORIGINS = [
-    "null", "http://evil.example", "https://evil.example", "http://127.0.0.1", "http://127.0.0.1:1", "http://localhost",
-    "file://", "chrome-extension://abc", "", "127.0.0.1", "http://127.0.0.1:9091.evil.example", "http://127.0.0.1:9091/",
-    "http://user@127.0.0.1:9091", "ftp://127.0.0.1:9091", "http://127.0.0.1:9091 http://127.0.0.1:9091",
-]  # fmt: skip
-
 
 Header = tuple[bytes, bytes]
 
@@ -84,12 +66,6 @@ async def status_of(sidecar: Sidecar, path: str, headers: Sequence[Header], meth
     """The status; every answer that is ours is also held to its form."""
     answer = await ask(sidecar, path, headers, method)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
-    if "content-security-policy" not in answer.headers and answer.status == 400:
-        assert answer.body in {
-            b"",
-            b"Invalid HTTP request received.",
-        }  # not even HTTP: the server's own answer
-        return answer.status
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -103,31 +79,9 @@ async def status_of(sidecar: Sidecar, path: str, headers: Sequence[Header], meth
 BEARER = (b"authorization", f"Bearer {TOKEN}".encode())
 
 
-async def test_every_other_host_is_refused_on_every_route_token_or_not(sidecar: Sidecar) -> None:
-    for path in PATHS:
-        for host in BAD_HOSTS:
-            assert await status_of(sidecar, path, [(b"host", host.encode()), BEARER]) in {400, 421}, (
-                path,
-                host,
-            )
-
-
-async def test_two_hosts_or_none_are_refused(sidecar: Sidecar) -> None:
-    two = [(b"host", b"127.0.0.1"), (b"host", b"evil.example")]
-    for headers in ([], two, two[::-1]):
-        assert await status_of(sidecar, "/healthz", headers) in {400, 421}
-
-
 async def test_loopback_and_allowed_hosts_are_served(sidecar: Sidecar) -> None:
     for host in GOOD_HOSTS:
         assert await status_of(sidecar, "/api/v1/sessions", [(b"host", host.encode()), BEARER]) == 200, host
-
-
-async def test_other_origins_are_refused_on_every_route(sidecar: Sidecar) -> None:
-    for path in PATHS:
-        for origin in BAD_ORIGINS:
-            headers = [(b"host", b"127.0.0.1:9091"), (b"origin", origin.encode()), BEARER]
-            assert await status_of(sidecar, path, headers) == 403, (path, origin)
 
 
 async def test_the_own_origin_is_served(sidecar: Sidecar) -> None:
@@ -137,17 +91,6 @@ async def test_the_own_origin_is_served(sidecar: Sidecar) -> None:
     ):
         headers = [(b"host", host.encode()), (b"origin", origin.encode()), BEARER]
         assert await status_of(sidecar, "/api/v1/sessions", headers) == 200
-
-
-@pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
-async def test_requests_made_by_other_sites_are_refused_where_there_is_data(
-    sidecar: Sidecar, site: str
-) -> None:
-    for path in PATHS:
-        headers = [(b"host", b"127.0.0.1"), (b"sec-fetch-site", site.encode()), BEARER]
-        status = await status_of(sidecar, path, headers)
-        assert status == (403 if path not in OPEN else status), path
-        assert status != 200 or path in OPEN
 
 
 @pytest.mark.parametrize(
@@ -180,23 +123,6 @@ async def test_no_spelling_of_a_path_gets_around_the_token(sidecar: Sidecar, pat
 
 async def test_two_tokens_are_no_token(sidecar: Sidecar) -> None:
     assert await status_of(sidecar, "/api/v1/sessions", [(b"host", b"localhost"), BEARER, BEARER]) == 401
-
-
-async def test_a_cross_site_form_post_changes_nothing_and_is_refused(sidecar: Sidecar) -> None:
-    for kind in (b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x"):
-        headers = [(b"host", b"127.0.0.1"), (b"content-type", kind), (b"origin", b"http://evil.example")]
-        assert await status_of(sidecar, "/api/v1/sessions", headers, "POST") == 403
-
-
-async def test_a_websocket_is_refused(sidecar: Sidecar) -> None:
-    upgrade = [
-        (b"host", b"127.0.0.1"),
-        (b"connection", b"Upgrade"),
-        (b"upgrade", b"websocket"),
-        (b"sec-websocket-version", b"13"),
-        (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
-    ]
-    assert await status_of(sidecar, "/api/v1/stream", upgrade) in {400, 401, 403}
 
 
 async def test_a_refusal_asks_for_the_token(sidecar: Sidecar) -> None:

@@ -252,16 +252,21 @@ async def test_a_reader_who_does_not_read_is_bounded_and_starts_anew(
             assert received.count(b'"full":true') >= 2
 
 
-async def test_places_for_readers_are_limited(sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed_module, "MAX_SUBSCRIBERS", 1)
-    async with reading(sidecar) as reader:
-        await reader.next("snapshot")
-        answer = await sidecar.client.get("/api/v1/stream")
-        assert answer.status_code == 503
-        assert answer.json()["error"]["code"] == "too_many_readers"
-    await eventually(lambda: sidecar.feed.subscribers == 0)
-    async with reading(sidecar) as reader:
-        await reader.next("snapshot")
+async def test_places_for_readers_are_limited_and_the_newest_has_one(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "MAX_SUBSCRIBERS", 2)
+    monkeypatch.setattr(feed_module, "CROWDED_SECONDS", 0.01)
+    async with reading(sidecar) as oldest, reading(sidecar) as older:
+        await oldest.next("snapshot")
+        await older.next("snapshot")
+        async with reading(sidecar) as newest:
+            assert (await newest.next("snapshot")).data["full"] is True
+            assert await oldest.ends()
+            assert (sidecar.feed.subscribers, sidecar.feed.readers_replaced) == (2, 1)
+            sidecar.life("a").turn()
+            for reader in (older, newest):
+                assert (await reader.next("snapshot")).ids == ["a"]
 
 
 async def test_many_events_at_once_are_dropped_and_counted_but_the_snapshot_is_right(

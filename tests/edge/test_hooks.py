@@ -53,13 +53,20 @@ def test_no_hook_makes_a_session() -> None:
 
 def test_what_came_before_the_session_is_handed_over_once() -> None:
     stage = Stage()
-    stage.post("s1", "SessionStart", terminal=PANE, run_id="r1")
+    stage.post("s1", "SessionStart", terminal=PANE, run_id="0b5c0000-1111-4222-8333-444455556666")
     stage.post("s1", "UserPromptSubmit")
     stage.live.add("s1")
     stage.hooks.hand_over()
     stage.hooks.hand_over()
     assert stage.events == [
-        HookSeen(at=2.0, session_id="s1", hook="UserPromptSubmit", pane="%3", tty="/dev/pts/4", run_id="r1")
+        HookSeen(
+            at=2.0,
+            session_id="s1",
+            hook="UserPromptSubmit",
+            pane="%3",
+            tty="/dev/pts/4",
+            run_id="0b5c0000-1111-4222-8333-444455556666",
+        )
     ]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from clauditor.edge import page_live
-from clauditor.edge.feed import SLICE, FeedFullError
-from clauditor.edge.page_live import LivePage
+from clauditor.edge.feed import SLICE
+from clauditor.edge.page_live import LivePage, PagesFullError
 from clauditor.ui.views.find import parse_query
 from clauditor.ui.views.web import Choices
 from ui import afternoon
@@ -101,11 +101,18 @@ async def test_sums_come_with_a_later_frame_and_hold_nothing_up() -> None:
     assert (await told(frames, "header"))["header"]["today"] == "today ~$1.00"
 
 
+async def test_a_history_in_trouble_is_told_with_the_sums() -> None:
+    page = LivePage(Hub(3), now=lambda: afternoon.NOW, spent=lambda: {"history_problem": "It is broken."})
+    frames = page.stream(PLAIN, 0)
+    assert (await told(frames, "header"))["header"]["trouble"] == ""
+    assert (await told(frames, "header"))["header"]["trouble"] == "It is broken."
+
+
 async def test_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_live, "MAX_PAGES", 1)
     page = live(Hub(1))
     await told(page.stream(PLAIN, 0), "rows")
-    with pytest.raises(FeedFullError):
+    with pytest.raises(PagesFullError):
         page.stream(PLAIN, 0)
 
 

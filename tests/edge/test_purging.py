@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clauditor.store.restoring import back_up, incoming
+from clauditor.store.copying import back_up, incoming
 from support.served import Sidecar, serving
 
 PURGE, RESTORE = "/api/v1/purge", "/api/v1/restore"

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +19,8 @@ from clauditor.edge.auth import Guard
 from clauditor.edge.endpoints import BadParameterError, Endpoint
 from clauditor.edge.problems import bad_parameter, http_problem
 from clauditor.edge.routes import route
+from clauditor.edge.server import ApiServer
+from support.life import NOW
 from support.served import TOKEN, eventually
 
 TAKE = Endpoint(path="/take", text="Takes an object.", method="POST")
@@ -42,14 +43,13 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(Guard(app, token=TOKEN), log_config=None, lifespan="off")
-        server = uvicorn.Server(config)
-        running = asyncio.create_task(server._serve(sockets=[listener]))
+        server = ApiServer(Guard(app, token=lambda: TOKEN), NOW)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
         await eventually(lambda: server.started)
         headers = {"authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as asking:
             yield asking
-        server.should_exit = True
+        server.stop()
         await running
 
 

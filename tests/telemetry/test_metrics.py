@@ -23,6 +23,7 @@ from clauditor.model.events import (
     Compacted,
     FirstToken,
     GapFound,
+    InputLimit,
     Malformed,
     SessionEnded,
     SideCallFinished,
@@ -197,6 +198,15 @@ def test_gaps_and_nonsense_are_counted(metrics: Metrics, life: Life) -> None:
     assert seen['clauditor_gaps_total{reason="restart"}'] == 1
     assert seen["clauditor_gap_bytes_total"] == 9
     assert seen['clauditor_malformed_total{place="sse"}'] == 1
+
+
+def test_each_limit_of_what_is_read_has_its_own_counter(metrics: Metrics, life: Life) -> None:
+    for reason in ("line", "nesting", "nesting", "no such limit"):
+        life.hub.publish(Malformed(at=NOW, session_id="", where="limit", reason=reason))
+    seen = samples(metrics)
+    told = {limit: seen[f'clauditor_input_limits_total{{limit="{limit}"}}'] for limit in get_args(InputLimit)}
+    assert {limit: count for limit, count in told.items() if count} == {"line": 1, "nesting": 2}
+    assert seen['clauditor_malformed_total{place="limit"}'] == 4
 
 
 def test_readings_are_taken_at_each_scrape_and_add_up(metrics: Metrics) -> None:
