@@ -1,7 +1,7 @@
 # Everything a person or CI runs here. `make help` lists it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fuzz faults bench format proto lock envoy-config dashboards pictures page-pictures install link clean uninstall
+.PHONY: help up down test check fuzz faults bench soak format proto lock sbom audit envoy-config dashboards pictures page-pictures install link clean uninstall
 
 # The newest Python from 3.11 on; override with PYTHON=...
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -44,6 +44,9 @@ faults: $(VENV)/.dev  ## half an hour of faults; writes docs/reliability.md (Lin
 bench: $(VENV)/.dev  ## half an hour of measuring; writes docs/performance.md (Linux)
 	$(BIN)/python bench/all.py
 
+soak: $(VENV)/.dev  ## MINUTES=20 of steady traffic: does anything grow? (Linux)
+	$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),20)
+
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -63,11 +66,23 @@ pictures: $(VENV)/.dev  ## draw docs/top.svg and docs/img from some minutes of d
 page-pictures: $(VENV)/.dev  ## draw the pictures of the web page in docs/img (needs Chromium)
 	PYTHONPATH=tests $(BIN)/python -m page.pictures docs/img
 
-lock:  ## refresh the lock files in requirements/ (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml --group build -o requirements/runtime.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml --group dev -o requirements/dev.txt
+# Nothing younger than a week: a poisoned release is mostly found and withdrawn within days.
+LOCKED := runtime:pyproject.toml,build dev:pyproject.toml,dev audit:,audit
+lock:  ## refresh the lock files in requirements/, from releases older than a week (needs uv)
+	@day=$$($(PYTHON) -c 'import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=8))'); \
+	for each in $(LOCKED); do \
+		file=requirements/$${each%%:*}.txt; from=$${each#*:}; \
+		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+			--exclude-newer $$day $${from%,*} --group $${from#*,} -o $$file && \
+		{ echo "# Nothing published after $$day: make lock"; cat $$file; } >$$file.new && mv $$file.new $$file || exit 1; \
+	done
+	@$(MAKE) --no-print-directory sbom
+
+sbom: $(VENV)/.dev  ## write sbom.cdx.json, the list of all that Clauditor runs with, from the lock file
+	@$(BIN)/python .ci/sbom.py
+
+audit: $(VENV)/.audit  ## ask whether anything that is locked has a known hole (needs a network)
+	@$(BIN)/python .ci/audit.py $(VENV)/audit/bin/pip-audit requirements/runtime.txt requirements/dev.txt
 
 install: $(VENV)/.runtime  ## create .venv with what Clauditor needs to run
 
@@ -91,6 +106,7 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) uninstall --yes setuptools  # it has built; its .pth would run in every Python that starts
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
@@ -101,6 +117,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.fuzz: fuzz/requirements.txt | $(VENV)/.dev
 	@$(PIP) install --require-hashes -r fuzz/requirements.txt
+	@touch $@
+
+# Apart from what it looks at.
+$(VENV)/.audit: requirements/audit.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/audit.txt
 	@touch $@
 
 uninstall:  ## leave Claude Code's settings, stop it and remove the link (your data stays, see README)

@@ -1,12 +1,14 @@
 """Does anything grow that should not? The real stack under steady traffic, with sessions that come and end.
 
-    python bench/soak.py [--minutes 20] [--a-second 0.5] [--write]     (`make soak MINUTES=n`)
+    python bench/soak.py [--minutes 20] [--a-second 0.2] [--calls 100] [--write]     (`make soak MINUTES=n`)
 
 So many sessions begin each second; each makes some calls with streamed answers, runs tools, and ends as the client says by
 its hook. A subscriber listens all the time, and metrics are scraped. Every two seconds the kernel tells of each program its
 resident size, open files and threads, and the file system the sizes of the write-ahead log and of everything else.
 
 An ended session stays in memory for ten minutes, so the sidecar fills for that long: until then (and a little) is warm-up.
+SQLite also keeps up to two megabytes of pages, which some seven thousand calls fill, and the history's writer remembers
+the keys of ten thousand sessions (about 2 MB): many more sessions than people have show as growth until then.
 A slope is told with its 95 % interval, from means of blocks, as neighbouring samples say the same thing twice; a run that is
 too short for the interval to be of use says so and only looks for what is gross. Ends with 1 for open files or threads
 that grow, a log beyond its limit, failed or altered answers, or memory that grows beyond doubt.
@@ -47,7 +49,7 @@ FILLING_SECONDS: Final = FORGET_AFTER_SECONDS + 60.0
 BLOCKS: Final = 10
 T_95: Final = 2.306  # of Student's distribution with BLOCKS - 2 degrees of freedom
 GOAL_MIB_AN_HOUR: Final = 1.0
-OF_USE_MIB_AN_HOUR: Final = 4.0  # an interval wider than this on one side says nothing about the goal
+LONG_SECONDS: Final = 3600.0  # after the warm-up; in less, what has a limit may still be filling
 GROSS_MIB: Final = (
     40.0  # that a short run may grow: what ten minutes of ended sessions take, and the allocators
 )
@@ -105,7 +107,8 @@ def watch(stack: Watched, vendor_at: VendorAt, asked: Namespace, traffic: Traffi
     samples: list[Sample] = []
     began = time.monotonic()
     playing = threading.Thread(
-        target=lambda: asyncio.run(clients(stack, asked.minutes * 60, asked.a_second, traffic)), daemon=True
+        target=lambda: asyncio.run(clients(stack, asked.minutes * 60, asked.a_second, asked.calls, traffic)),
+        daemon=True,
     )
     end_listening = listen(stack)
     playing.start()
@@ -155,10 +158,11 @@ def memory(name: Name, samples: Sequence[Sample], wrong: list[str]) -> Figure:
         value * 3600 / MIB for value in interval([(one.at, one.resident[name]) for one in settled])
     )
     span = f"{steep:+.1f} MiB/h (95 %: {steep - half:+.1f} to {steep + half:+.1f})"
-    is_met = True if steep + half < GOAL_MIB_AN_HOUR else False if steep - half > GOAL_MIB_AN_HOUR else None
-    if is_met is False:
+    is_long = settled[-1].at - settled[0].at >= LONG_SECONDS
+    is_met = True if steep + half < GOAL_MIB_AN_HOUR else False if is_long else None
+    if last - first > GROSS_MIB or (is_long and steep - half > GOAL_MIB_AN_HOUR):
         wrong.append(f"{name} grows by {span}")
-    short = "" if is_met is not None or half <= OF_USE_MIB_AN_HOUR else ", too short to say"
+    short = "" if is_met is not None else ", too short to say"
     return Figure(
         what=what, goal="< 1 MiB/h after the warm-up", measured=f"{span}{short}; {sizes}", is_met=is_met
     )
@@ -220,8 +224,9 @@ def run(asked: Namespace) -> Result:
 
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--a-second", type=float, default=0.5, help="sessions that begin")
+    parser.add_argument("--a-second", type=float, default=0.2, help="sessions that begin")
+    parser.add_argument("--calls", type=int, default=100, help="of each session")
 
 
 if __name__ == "__main__":
-    command("soak", __doc__ or "", options, run)
+    command("soak", __doc__ or "", options, run, ROOT / "docs" / "security.md")

@@ -19,7 +19,7 @@ from bench.rig.asking import Line
 from bench.rig.plan import Plan, request_body
 from bench.rig.stacks import Watched
 
-CALLS: Final = 10
+SIZES: Final = 20  # requests grow for so many calls, then they are as long as the last
 EVENTS: Final = 20
 GAP_SECONDS: Final = 0.03
 PAUSE_SECONDS: Final = 1.0
@@ -36,18 +36,18 @@ class Traffic:
     """SHA-256 by the plan's name, of those that are not compared yet."""
 
 
-async def session(stack: Watched, name: str, traffic: Traffic) -> None:
+async def session(stack: Watched, name: str, calls: int, traffic: Traffic) -> None:
     """One that begins, makes its calls and ends."""
     line = await Line.open(stack.url)
     try:
         tools: tuple[str, ...] = ()
-        for number in range(CALLS):
+        for number in range(calls):
             tool = f"toolu_{name}_{number}"
             used = ((tool, "Bash", "make test"),) if number % 2 == 0 else ()
             plan = Plan(
                 name=f"{name}-{number}", events=EVENTS, gap_seconds=GAP_SECONDS, tools=used, cache_read=5000
             )
-            heard = await line.ask(name, plan, request_body(2000 * (number + 1), tools=tools))
+            heard = await line.ask(name, plan, request_body(2000 * (min(number, SIZES) + 1), tools=tools))
             traffic.answers[plan.name] = heard.response_sha256
             traffic.calls += 1
             tools = tuple(one[0] for one in used)
@@ -75,7 +75,7 @@ def _ask(stack: Watched, method: str, path: str, body: str | None = None) -> tup
         connection.close()
 
 
-async def clients(stack: Watched, seconds: float, a_second: float, traffic: Traffic) -> None:
+async def clients(stack: Watched, seconds: float, a_second: float, calls: int, traffic: Traffic) -> None:
     """Sessions that begin one after the other, so many a second, until the time is over."""
     began, running = time.monotonic(), set[asyncio.Task[None]]()
     for number in itertools.count():
@@ -84,7 +84,7 @@ async def clients(stack: Watched, seconds: float, a_second: float, traffic: Traf
             await asyncio.sleep(wait)
         if time.monotonic() - began > seconds:
             break
-        task = asyncio.create_task(session(stack, f"soak-{number:06}", traffic))
+        task = asyncio.create_task(session(stack, f"soak-{number:06}", calls, traffic))
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)

@@ -99,12 +99,16 @@ class Result:
 
 
 def command(
-    name: str, doc: str, options: Callable[[ArgumentParser], None], run: Callable[[Namespace], Result]
+    name: str,
+    doc: str,
+    options: Callable[[ArgumentParser], None],
+    run: Callable[[Namespace], Result],
+    page: Path = PAGE,
 ) -> None:
     """A bench from its command line: prints its section, writes it if asked to, ends with 1 if something is wrong."""
     parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
     options(parser)
-    parser.add_argument("--write", action="store_true", help="put the results into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help=f"put the results into docs/{page.name}")
     told = parser.parse_args()
     before = load()
     result = run(told)
@@ -114,7 +118,7 @@ def command(
     for each in result.wrong[:20]:
         print(f"wrong: {each}", file=sys.stderr)
     if told.write:
-        write(name, section)
+        write(name, section, page)
     sys.exit(bool(result.wrong))
 
 

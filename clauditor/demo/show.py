@@ -89,7 +89,7 @@ class Show:
         config = self._config
         if config is None:  # an empty one of its own: neither the user's file nor their variables are read
             config = data_dir / "config.toml"
-            config.write_text("", encoding="utf-8")
+            config.touch(mode=0o600)
         self._closing.enter_context(self.simulator)
         flags = {
             "config": str(config),

@@ -23,6 +23,7 @@ OTHER_PROVIDERS: Final = {
 }
 NO_PROXY: Final = frozenset({"NO_PROXY", "no_proxy"})
 PROXY_VARIABLES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+FROM_A_PROJECT: Final = " - or remove it there, if you do not know that address: this project sends your key and your prompts to it"
 SETTINGS_LIMIT_BYTES: Final = 1 << 20
 
 
@@ -70,11 +71,15 @@ def obstacle(environ: Mapping[str, str], *, proxy_url: str | None, upstream: str
 def settings_obstacle(
     environ: Mapping[str, str], directory: Path, *, proxy_url: str | None, upstream: str
 ) -> str | None:
-    """The same for Claude Code's settings files, which beat the environment; unreadable ones say nothing."""
+    """The same for Claude Code's settings files, which beat the environment; unreadable ones say nothing.
+
+    A project's file may have come with the project, from anybody: that is said (CVE-2026-21852).
+    """
+    *_, users = _settings_files(environ, directory)
     for path in _settings_files(environ, directory):
         variables = _environment_in(path)
         if (found := obstacle(variables, proxy_url=proxy_url, upstream=upstream)) is not None:
-            return f"{path}: {found}"
+            return f"{path}: {found}" + ("" if path == users else FROM_A_PROJECT)
     return None
 
 

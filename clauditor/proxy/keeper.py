@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import IO, Final
 
 from clauditor.proxy import trouble
 from clauditor.proxy.plan import Job
@@ -54,7 +56,8 @@ class Keeper:
         own_logs: tuple[str, ...] = (),
         when_ready: Callable[[], None] | None = None,
     ) -> None:
-        """`own_logs`: what the program itself writes in `run/`, by name; a long one is put aside before a start.
+        """`own_logs`: what the program itself writes in `run/`, by name; a long one is put aside before a start. With
+        its own name among them, its output goes to memory: it is read where a start fails, and is gone with the program.
 
         `when_ready` is called once, when the program is ready for the first time.
         """
@@ -70,6 +73,7 @@ class Keeper:
         self._starting = threading.Lock()  # no start may slip past a stop
         self._process: Process | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name=job.name, daemon=True)
 
     def start(self) -> None:
@@ -122,7 +126,14 @@ class Keeper:
             try:
                 for name in self._own_logs:
                     self._run.put_aside_if_long(name)
-                self._child = self._run.spawn(self._job.name, self._job.command, self._environ)
+                if self._job.name in self._own_logs:
+                    self._output = _in_memory()
+                self._child = self._run.spawn(
+                    self._job.name,
+                    self._job.command,
+                    self._environ,
+                    output_to=None if self._output is None else self._output.fileno(),
+                )
             except OSError as error:
                 self._start_failed(f"{self._job.command[0]}: {error.strerror}")
                 return False
@@ -147,6 +158,8 @@ class Keeper:
                 return False
         written = self._record(process, ready=True)
         log.info("%s (pid %d) is ready", self._job.name, process.pid)
+        if self._output is not None:
+            self._output.close()  # what it says from now on nobody asks for
         with contextlib.suppress(OSError):  # a read-only disk must not stop the supervision
             self._run.failure_file(self._job.name).unlink(missing_ok=True)
         if self._when_ready is not None:
@@ -186,13 +199,26 @@ class Keeper:
         trouble.start_failed(self._run, self._job.name, reason)
 
     def _last_words(self) -> str:
-        """The last line of the program's log that says something."""
-        with contextlib.suppress(OSError), self._run.log(self._job.name).open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
-            lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+        """The last line of the program's log, or of its output, that says something."""
+        with contextlib.suppress(OSError, ValueError), self._run.log(self._job.name).open("rb") as file:
+            files = [file] if self._output is None else [file, self._output]
+            said = "\n".join(_tail(each) for each in files)
+            lines = [line for line in said.splitlines() if line.strip()]
             grave = [line for line in lines if "[critical]" in line or "[error]" in line]  # Envoy's own words
             if lines:
                 # Without Envoy's time, thread and level, and without its whole configuration at the end.
                 words = LOG_PREFIX.sub("", clean((grave or lines)[-1]))
                 return words.partition(" initializing config ")[0]
         return "it says nothing"
+
+
+def _in_memory() -> IO[bytes]:
+    """A file that only who holds it can read; on Linux it is never on a disk."""
+    create = getattr(os, "memfd_create", None)
+    return tempfile.TemporaryFile() if create is None else os.fdopen(create("output"), "w+b")
+
+
+def _tail(file: IO[bytes]) -> str:
+    """The end of a file that others write to; it leaves their place in it where it is."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")

@@ -219,7 +219,7 @@ def _envoy_job(
     )
     run.write(run.upstream_ca, certificates)
     run.write(run.envoy_config, config)
-    command = envoy.command(run.envoy_config)
+    command = envoy.command(run.envoy_config, run.log("envoy"))
     return Job(
         name="envoy", command=command, fingerprint=fingerprint(*command, envoy.version, config, certificates)
     )

@@ -25,6 +25,8 @@ SOCKET_PATH_LIMIT_BYTES: Final = 103 if sys.platform == "darwin" else 107
 LONGEST_SOCKET_NAME: Final = "admin.draining.sock"
 OURS: Final = frozenset({"run", "clauditor.db", "token", "stack.json"})
 """Names that show a directory to be Clauditor's own, whose mode may be set right."""
+WRITTEN_BY_PEOPLE: Final = frozenset({"prices.toml", "config.toml"})
+HISTORY: Final = "clauditor.db"  # in place of which a link costs the history only: `store.database` says so
 LOG_LIMIT_BYTES: Final = 4 << 20  # a log past this is put aside (one generation) when its writer starts
 
 
@@ -122,11 +124,15 @@ class RunDir:
             path.unlink(missing_ok=True)
 
     def prepare(self) -> None:
-        """Make the directories, private to this user; raises ClauditorError if they cannot be."""
+        """Make the directories, private to this user; raises ClauditorError if they cannot be, or hold a link."""
         try:
-            self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+            for parent in reversed(self.data_dir.parents):
+                if not parent.exists():  # `parents=True` would make them with the umask's mode
+                    parent.mkdir(mode=0o700, exist_ok=True)
             for directory in {self.data_dir: None, self.path: None, self.sockets: None}:
                 _make_private(directory)
+            for directory in {self.data_dir: None, self.path: None, self.sockets: None}:
+                _refuse_links(directory)
         except OSError as error:
             raise ClauditorError(
                 f"Cannot write to {error.filename or self.data_dir}: {error.strerror}; "
@@ -142,10 +148,13 @@ class RunDir:
                 self.sockets.rmdir()
 
     def put_aside_if_long(self, name: str) -> None:
-        """Give a long log another name; only while nobody writes to it."""
+        """Give a long log another name; only while nobody writes to it. A link in its place goes: Envoy would follow it."""
         path = self.log(name)
         with contextlib.suppress(FileNotFoundError):
-            if path.stat(follow_symlinks=False).st_size > LOG_LIMIT_BYTES:
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                path.unlink()
+            elif found.st_size > LOG_LIMIT_BYTES:
                 path.replace(path.with_suffix(".log.1"))
 
     def open_log(self, name: str) -> int:
@@ -154,13 +163,16 @@ class RunDir:
         path = self.log(name)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
-    def spawn(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def spawn(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str], *, output_to: int | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a program that outlives us: own session, own log, none of our descriptors, in the data directory.
 
-        Raises OSError if it cannot be started. A log that cannot be written (a full disk) does not prevent it.
+        Its output goes to its log, or to the descriptor `output_to`. Raises OSError if it cannot be started. A log that
+        cannot be written (a full disk) does not prevent it.
         """
         try:
-            output = self.open_log(name)
+            output = self.open_log(name) if output_to is None else os.dup(output_to)
         except OSError:
             output = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -185,6 +197,13 @@ class RunDir:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
         beside.replace(path)
+
+
+def _refuse_links(directory: Path) -> None:
+    """Nothing of ours is a link: what stands behind one would be written to. What people write may be one, and is read."""
+    for entry in directory.iterdir():
+        if entry.is_symlink() and entry.name not in WRITTEN_BY_PEOPLE and not entry.name.startswith(HISTORY):
+            raise ClauditorError(f"{entry} is a symbolic link, which Clauditor never makes; remove it.")
 
 
 def _make_private(directory: Path) -> None:

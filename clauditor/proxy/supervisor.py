@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from clauditor import coredumps, logs
 from clauditor.errors import ClauditorError
 from clauditor.proxy import locks, ports
 from clauditor.proxy.envoy import DRAIN_SECONDS, Admin
@@ -67,7 +68,7 @@ class Supervisor:
             is_ready=self._proxy_is_ready,
             replace=self._replace_envoy,
             grace_seconds=ENVOY_GRACE_SECONDS,
-            own_logs=("access",),
+            own_logs=("access", "envoy"),
             when_ready=self._drain_on,
         )
         self._sidecar = Keeper(
@@ -93,7 +94,7 @@ class Supervisor:
             raise ClauditorError("Clauditor was stopped meanwhile; to start it: clauditor up.")
         record = PidRecord(process=Process.current(), fingerprint=self._plan.version, ready=True)
         self._run.write(self._run.pid_file("supervisor"), record.text())
-        _raise_file_limit()
+        _set_limits()
         log.info(
             "supervising %s -> %s, sidecar %s", self._plan.proxy_url, self._plan.upstream, self._plan.api_url
         )
@@ -189,7 +190,7 @@ def main(data_dir: str) -> None:
 
 
 def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.begin(logs.SUPERVISOR)
 
 
 def stop_on_signals(supervisor: Supervisor) -> None:
@@ -224,8 +225,11 @@ def _nothing() -> None:
     """There is nothing left to do once the new program is ready."""
 
 
-def _raise_file_limit() -> None:
-    """Every stream takes descriptors in both programs; use what the system allows."""
+def _set_limits() -> None:
+    """For all three programs: every stream takes descriptors, so use what the system allows; and no core dump, which
+    would put the prompts and keys of the moment on the disk.
+    """
+    coredumps.leave_none()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:  # macOS refuses "unlimited" as a soft limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

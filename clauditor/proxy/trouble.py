@@ -22,12 +22,12 @@ WITHIN_SECONDS: Final = 60.0
 
 def start_failed(run: RunDir, name: str, reason: str) -> None:
     """Note a start that failed; a full disk is no reason to fail."""
-    _append(run.failure_file(name), reason)
+    _append(run, run.failure_file(name), reason)
 
 
 def ended(run: RunDir, name: str, code: int | None) -> None:
     """Note the end of a program that had been ready, with its exit code if that is known."""
-    _append(run.ended_file(name), f"{time.monotonic()} {_how(code)}")
+    _append(run, run.ended_file(name), f"{time.monotonic()} {_how(code)}")
 
 
 def failures(run: RunDir, name: str) -> list[str]:
@@ -74,9 +74,9 @@ def _is_recent(at: float) -> bool:
     return 0 <= time.monotonic() - at <= WITHIN_SECONDS  # later than now: from before a reboot
 
 
-def _append(path: Path, line: str) -> None:
+def _append(run: RunDir, path: Path, line: str) -> None:
     with contextlib.suppress(OSError):
-        path.write_text("\n".join([*_lines(path)[1 - KEPT :], line]) + "\n", encoding="utf-8")
+        run.write(path, "\n".join([*_lines(path)[1 - KEPT :], line]) + "\n")
 
 
 def _lines(path: Path) -> list[str]:

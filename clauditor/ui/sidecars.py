@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from clauditor.client import Place, SidecarClient, connect, own_url
+from clauditor.client import SidecarClient, connect
 from clauditor.errors import ClauditorError
+from clauditor.place import Place, own_url
 from clauditor.text import clean
 
 _NAME_CELLS = 16

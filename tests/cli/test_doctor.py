@@ -113,7 +113,7 @@ def test_a_stranger_on_the_kept_port_is_named(cli: Cli) -> None:
         stranger.listen()
         found = checks(cli)["proxy port"]
     assert found["level"] == "problem"
-    assert f"(pid {os.getpid()})" in found["text"]
+    assert f"(pid {os.getpid()}, user " in found["text"]
     assert "key" in found["text"]
 
 

@@ -95,13 +95,15 @@ def test_the_events_asked_for_are_those_that_the_model_knows() -> None:
 def test_every_event_arrives_and_nothing_of_the_users_leaves(hook: Hook) -> None:
     assert set(INPUTS) == set(EVENTS)
     for event in EVENTS:
-        hook.run(hook_input(event), TMUX_PANE="%7", CLAUDITOR_RUN_ID="run-1")
+        hook.run(hook_input(event), TMUX_PANE="%7", CLAUDITOR_RUN_ID="0b5c0000-1111-4222-8333-444455556666")
     assert not [body for body in hook.posts.raw if b"SECRET" in body or len(body) > 1024]
     assert {path for path, _ in hook.posts.bodies} == {"/api/v1/hooks/claude-code"}
     assert set(hook.posts.tokens) == {f"Bearer {TOKEN}"}
     told = hook.told()
     assert [seen.hook for seen in told] == list(EVENTS)
-    assert {(seen.session_id, seen.pane, seen.run_id) for seen in told} == {(SESSION, "%7", "run-1")}
+    assert {(seen.session_id, seen.pane, seen.run_id) for seen in told} == {
+        (SESSION, "%7", "0b5c0000-1111-4222-8333-444455556666")
+    }
     by_name = {seen.hook: seen for seen in told}
     assert (by_name["PermissionRequest"].tool_name, by_name["PermissionRequest"].tool_use_id) == (
         "Bash",
@@ -239,7 +241,7 @@ def test_a_client_that_never_closes_stdin_is_not_waited_for(hook: Hook) -> None:
 
 
 def place(data_dir: Path, port: int | None, **plan: Any) -> Place:
-    return Place(str(data_dir), {"port": port} | plan, port, "127.0.0.1", 9091, TOKEN)
+    return Place(str(data_dir), {"port": port} | plan, port, "127.0.0.1", 9091, TOKEN, "", "")
 
 
 def test_a_start_is_told_what_the_last_one_was_told(tmp_path: Path) -> None:

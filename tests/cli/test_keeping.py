@@ -6,11 +6,10 @@ import csv
 import http.client
 import io
 import json
-import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +19,9 @@ from clauditor.hub import Hub
 from clauditor.store.store import Store
 from privacy.test_page import undocumented
 from support.life import NOW, Book, Life, settle, until
+from support.sql import ask
 
+FOREIGN = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('UPDATE sessions SET branch = 1'); db.commit()"
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 IDS = ("5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10", "6a0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10")
 
@@ -79,6 +80,7 @@ def test_export_writes_rows_for_programs_and_spreadsheets(cli: Cli, tmp_path: Pa
 # What a column is called in a row that a person reads; None: it says nothing beside the others.
 EXPORTED_AS = {
     "session": "session_id",
+    "key": "session_id",
     "exchange_us": "exchange_id",
     "exchange_connection": "exchange_id",
     "turn_us": "turn_id",
@@ -87,12 +89,14 @@ EXPORTED_AS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "table"), [("call", "calls"), ("tool_call", "tool_calls")])
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [("call", "calls"), ("tool_call", "tool_calls"), ("session", "sessions"), ("day", "day_totals")],
+)
 def test_export_has_every_column(cli: Cli, recorded: Path, kind: str, table: str) -> None:
-    with closing(sqlite3.connect(recorded / "clauditor.db")) as db:
-        db.execute("UPDATE calls SET limited_by = 1, geography = model_served, context_tokens = 7")
-        db.commit()
-        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    database = recorded / "clauditor.db"
+    ask(database, "UPDATE calls SET limited_by = 1, geography = model_served, context_tokens = 7")
+    columns = [row[1] for row in ask(database, f"PRAGMA table_info({table})")]
     row = json.loads(cli("export", "--kind", kind).stdout.splitlines()[0])
     for column in columns:
         name = EXPORTED_AS.get(column, column)
@@ -162,11 +166,27 @@ def test_a_copy_is_restored_and_what_was_is_kept(cli: Cli, recorded: Path, tmp_p
     assert (done.returncode, done.stderr) == (0, "")
     assert "Restored 2 sessions" in done.stdout
     assert ids(cli) == set(IDS)
-    with closing(sqlite3.connect(recorded / "clauditor.db.replaced-1")) as db:
-        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+    assert ask(recorded / "clauditor.db.replaced-1", "SELECT count(*) FROM sessions") == [(1,)]
     store = Store(recorded / "clauditor.db")
     assert (store.problem, store.writer.quarantined) == (None, 0)
     store.close()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_what_another_program_wrote_is_taken_back_and_said(cli: Cli, tmp_path: Path) -> None:
+    assert cli("export", "copy.db", "--sqlite").returncode == 0
+    subprocess.run([sys.executable, "-c", FOREIGN, tmp_path / "work" / "copy.db"], check=True)
+    done = cli("restore", "copy.db", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Restored 2 sessions" in done.stdout
+    assert "numbers may be wrong" in done.stdout
+    assert ids(cli) == set(IDS)
+
+
+def test_what_another_program_wrote_into_the_history_is_not_exported(cli: Cli, recorded: Path) -> None:
+    subprocess.run([sys.executable, "-c", FOREIGN, recorded / "clauditor.db"], check=True)
+    done = cli("export", "--kind", "session")
+    assert (done.returncode, "a checksum does not fit" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" + bytes(9000), b""])

@@ -138,13 +138,13 @@ def test_it_fits_the_terminal(status_line: StatusLine) -> None:
 
 
 def test_it_is_also_a_hook_and_carries_nothing_of_the_users(status_line: StatusLine) -> None:
-    status_line.line(TMUX_PANE="%7", CLAUDITOR_RUN_ID="run-1")
+    status_line.line(TMUX_PANE="%7", CLAUDITOR_RUN_ID="0b5c0000-1111-4222-8333-444455556666")
     (body,) = status_line.posts.raw
     assert b"SECRET" not in body
     (seen,) = read_hook(body, at=1.0) or []
     assert isinstance(seen, HookSeen)
     assert (seen.session_id, seen.hook, seen.pane) == (SESSION, "StatusLine", "%7")
-    assert (seen.run_id, seen.client_cost_usd) == ("run-1", 1.5)
+    assert (seen.run_id, seen.client_cost_usd) == ("0b5c0000-1111-4222-8333-444455556666", 1.5)
 
 
 def test_dead_sidecar(status_line: StatusLine) -> None:
@@ -227,7 +227,10 @@ def test_no_proxy_where_the_client_sends_its_requests(status_line: StatusLine) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
 def test_a_stranger_on_the_port_gets_no_token(status_line: StatusLine) -> None:
-    listen = "import socket,sys; s=socket.create_server(('127.0.0.1',0)); print(s.getsockname()[1],flush=True); s.accept()"
+    listen = (
+        "import socket; s=socket.create_server(('127.0.0.1',0)); print(s.getsockname()[1],flush=True)\n"
+        "while True: print(s.accept()[0].recv(1),flush=True)"
+    )
     with subprocess.Popen(
         ["/usr/bin/python3", "-c", listen], user=65534, stdout=subprocess.PIPE, cwd="/"
     ) as stranger:
@@ -237,10 +240,10 @@ def test_a_stranger_on_the_port_gets_no_token(status_line: StatusLine) -> None:
             assert listener(port) == "foreign"
             status_line.plan(api_port=port)
             assert status_line.line() == NO_ANSWER
+            assert stranger.stdout.readline() == b"b''\n"
             status_line.plan(port=port)
             shown = status_line.line(ANTHROPIC_BASE_URL=f"http://127.0.0.1:{port}")
             assert shown.startswith("clauditor DOWN, another user's program")
-            assert stranger.poll() is None  # it would have ended with the first connection
         finally:
             stranger.kill()
 

@@ -87,8 +87,8 @@ def test_compact_is_one_line_and_says_so_where_nobody_answers(cli: Cli, api: Pre
 def test_several_sidecars_are_one_screen_each_with_its_own_token(
     cli: Cli, api: PretendApi, tmp_path: Path
 ) -> None:
-    with pretend_api(afternoon.first_release()[2:4], token="another") as build:
-        (tmp_path / "build.token").write_text("another\n", encoding="utf-8")
+    with pretend_api(afternoon.first_release()[2:4], token="another-token-of-length") as build:
+        (tmp_path / "build.token").write_text("another-token-of-length\n", encoding="utf-8")
         config = tmp_path / "config.toml"
         config.write_text(f'[tokens]\n"{build.url}/" = "{tmp_path}/build.token"\n', encoding="utf-8")
         both = ["--config", str(config), "--url", f"here={api.url}", "--url", f"build={build.url}"]

@@ -40,6 +40,7 @@ def test_a_service_has_no_privilege_that_it_does_not_need(rendered: dict[str, An
     assert re.fullmatch(r"[1-9]\d*:\d+", service["user"])
     assert int(service["mem_limit"]) > 0
     assert service["pids_limit"] > 0
+    assert service["ulimits"]["core"] == {}, "nought, which Compose does not print"
     assert service["init"] is True
     assert service["logging"]["options"]["max-size"]
     assert service["restart"] == ("no" if name == "prepare" else "unless-stopped")

@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from support.dashboards import DASHBOARDS, questions
+from support.surfaces import tcp_end
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -240,6 +241,13 @@ def test_the_engine_grants_nothing_beyond_what_the_file_says(whole: Running, ser
     assert not host["Privileged"]
     assert "no-new-privileges:true" in host["SecurityOpt"]
     assert host["Memory"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["NetworkMode"] != "host"
+    assert not host["PidMode"]
+    assert {limit["Name"]: (limit["Soft"], limit["Hard"]) for limit in host["Ulimits"]} == {
+        "core": (0, 0),
+        "nofile": (16384, 16384),
+    }
     assert found["Config"]["User"] == "10001:10001"
     assert {bound["HostIp"] for ports in host["PortBindings"].values() for bound in ports} == {"127.0.0.1"}
     code, output = whole.container(service).exec_run(["cat", "/proc/1/status"])
@@ -248,6 +256,22 @@ def test_the_engine_grants_nothing_beyond_what_the_file_says(whole: Running, ser
     assert status["Uid"].split() == ["10001"] * 4
     assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize(("service", "ports"), [("envoy", {10000, vendor.PORT}), ("sidecar", {9091})])
+def test_a_container_listens_on_its_one_port(whole: Running, service: str, ports: set[int]) -> None:
+    """The vendor of the tests shares Envoy's network; the engine's own name server listens in every container."""
+    _, output = whole.container(service).exec_run(["cat", "/proc/net/tcp", "/proc/net/tcp6"])
+    rows = [line.split() for line in output.decode().splitlines()]
+    ends = [tcp_end(fields[1]) for fields in rows if len(fields) > 3 and fields[3] == "0A"]
+    assert {port for address, port in ends if address != "127.0.0.11"} == ports
+    code, output = whole.container(service).exec_run(["ls", "-ln", "/data/run"])
+    assert code == 0
+    sockets = [line.split() for line in output.decode().splitlines() if line.startswith("s")]
+    assert {(line[0][:10], line[2], line[-1]) for line in sockets} == {
+        ("srw-------", "10001", "admin.sock"),
+        ("srw-------", "10001", "extproc.sock"),
+    }
 
 
 def test_the_sidecar_cannot_reach_the_world(whole: Running) -> None:

@@ -104,7 +104,8 @@ def test_a_subscriber_that_does_not_read_delays_nobody(pair: tuple[Simulator, Ru
             reader.sendall(head.encode())
         until(lambda: api.metric("clauditor_feed_subscribers") == 8, "the subscribers")
         with Traffic(stack.proxy_url, clients=8).running("unread"):
-            until(lambda: api.metric("clauditor_feed_overflows_total") >= 8, "all of them to be too slow", 60)
+            ended = 'clauditor_api_connections_dropped_total{reason="reading"}'
+            until(lambda: api.metric(ended) >= 8, "all of them to be too slow", 60)
             assert api.metric("clauditor_edge_waiting_bytes") < 1 << 20
     all_are_on_disk(vendor, stack, 20)
 

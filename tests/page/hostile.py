@@ -118,7 +118,7 @@ async def hostile_sidecar(ids: list[str]) -> AsyncIterator[httpx.AsyncClient]:
         feed=feed,
         metrics=beside,
         hooks=beside,
-        token=TOKEN,
+        token=lambda: TOKEN,
         allowed_hosts=(),
         now=lambda: afternoon.NOW,
         version="1",

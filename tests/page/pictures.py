@@ -48,7 +48,7 @@ async def draw(played: Played, directory: Path) -> None:
         feed=feed,
         metrics=beside,
         hooks=beside,
-        token=TOKEN,
+        token=lambda: TOKEN,
         allowed_hosts=(),
         now=lambda: played.now,
         version="1",

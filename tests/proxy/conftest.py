@@ -155,7 +155,9 @@ def start_proxy(tmp_path: Path) -> Iterator[StartProxy]:
             linux=LINUX,
         )
         run.write(run.envoy_config, render(config))
-        process = run.spawn("envoy", (envoy or find_envoy(None)).command(run.envoy_config), {})
+        process = run.spawn(
+            "envoy", (envoy or find_envoy(None)).command(run.envoy_config, run.log("envoy")), {}
+        )
         proxy = Proxy(port, run, process)
         started.append(proxy)
         deadline = time.monotonic() + DEADLINE_SECONDS

@@ -54,7 +54,9 @@ def test_settings_files_of_project_and_user_are_read(tmp_path: Path) -> None:
     for path in (home / "settings.json", project / ".claude" / "settings.local.json"):
         path.parent.mkdir(parents=True)
         path.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://llm.example"}}')
-        assert (found() or "").startswith(f"{path}: ANTHROPIC_BASE_URL already")
+        said = found() or ""
+        assert said.startswith(f"{path}: ANTHROPIC_BASE_URL already")
+        assert ("remove it there, if you do not know that address" in said) == (path.parent.name == ".claude")
         path.write_text('{"env": {"ANTHROPIC_BASE_URL": "' + OURS + '"}}')
         assert found() is None
         for hostile in ("[]", '{"env": 3}', "[" * 100_000, "\0"):

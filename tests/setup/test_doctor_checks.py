@@ -438,6 +438,34 @@ def test_versions_compare_by_their_numbers() -> None:
     assert is_older("3.0a", "3.1")
 
 
+def test_envoys_age_is_told_and_as_of_which_day_another_is_the_newest() -> None:
+    facts = replace(
+        WELL,
+        envoy=replace(ENVOY, version="1.40.0"),
+        known=replace(known(), envoy=replace(known().envoy, gaps=(), released={"1.40.0": date(2026, 10, 1)})),
+    )
+    found = next(check for check in CHECKS if check.name == "envoy").check(facts)
+    assert found.text.startswith("1.40.0 of 2026-10-01 (61 days old), sha256 abab")
+    assert found.remedy is not None
+    assert found.remedy.startswith("as of 2026-11-22, 1.40.2 of 2026-10-27 is newer")
+    wrong_clock = next(check for check in CHECKS if check.name == "envoy").check(replace(facts, now=0.0))
+    assert wrong_clock.text.startswith("1.40.0 of 2026-10-01, sha256 abab")
+
+
+def test_every_place_that_sets_the_base_url_is_named_with_its_file() -> None:
+    found = finding(
+        "base URL", client=client(source("project", ANTHROPIC_BASE_URL="https://evil.example"), USER)
+    )
+    assert found.level == "problem"
+    assert found.remedy == (
+        "if you do not know that address, remove it from this project's settings (~/project.json)"
+    )
+    assert found.details == (
+        "this project's settings (~/project.json): https://evil.example",
+        f"your settings (~/.claude/settings.json): {PROXY}",
+    )
+
+
 def test_what_this_release_knows_is_dated_and_says_what_it_tests_with() -> None:
     found = load()
     assert found.as_of >= date(2026, 11, 22)
@@ -445,3 +473,5 @@ def test_what_this_release_knows_is_dated_and_says_what_it_tests_with() -> None:
     assert not is_older(found.envoy.newest, found.envoy.measured)
     assert found.envoy.newest_on is not None
     assert found.envoy.newest_on <= found.as_of
+    assert found.envoy.released[found.envoy.newest] == found.envoy.newest_on
+    assert found.envoy.measured in found.envoy.released

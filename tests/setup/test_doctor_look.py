@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -185,7 +186,7 @@ def test_a_stranger_on_the_proxys_port_is_named(tmp_path: Path) -> None:
             settings=load_settings(flags, environ={}), environ={}, directory=tmp_path, home=tmp_path, now=0.0
         )
         (found,) = stack.look_at_ports(scene).proxy.owners
-    assert found.name.endswith(f"(pid {os.getpid()})")
+    assert found.name.endswith(f"(pid {os.getpid()}, user {pwd.getpwuid(os.getuid()).pw_name})")
     assert (found.is_expected, found.is_same_user) == (False, True)
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from clauditor.edge.api import build_app
+from clauditor.edge.auth import Guard
 from clauditor.edge.feed import Feed
 from clauditor.edge.hooks import Hooks
+from clauditor.edge.server import ApiServer
 from clauditor.hub import Hub
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
@@ -32,10 +33,14 @@ class Sidecar:
     metrics: Metrics
     feed: Feed
     hub: Hub
+    hooks: Hooks
     port: int
     client: httpx.AsyncClient
     now: float = NOW + 100
+    token: str = TOKEN
     lives: dict[str, Life] = field(default_factory=dict)
+    server: ApiServer = field(init=False)
+    app: Guard = field(init=False)
 
     def life(self, session_id: str = "5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10", at: float = NOW) -> Life:
         return self.lives.setdefault(session_id, Life(self.hub, session_id, at))
@@ -71,22 +76,22 @@ async def serving(data_dir: Path, *, port: int = 0) -> AsyncIterator[Sidecar]:
         async with httpx.AsyncClient(
             base_url=base, headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
         ) as client:
-            running = Sidecar(store, metrics, feed, hub, port, client)
-            app = build_app(
+            hooks = Hooks(publish=hub.publish, live=hub.sessions)
+            running = Sidecar(store, metrics, feed, hub, hooks, port, client)
+            running.app = build_app(
                 hub=hub,
                 store=store,
                 feed=feed,
                 metrics=metrics,
-                hooks=Hooks(publish=hub.publish, live=hub.sessions),
-                token=TOKEN,
+                hooks=hooks,
+                token=lambda: running.token,
                 allowed_hosts=("sidecar.internal",),
                 now=lambda: running.now,
                 version="1.2.3",
             )
-            config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-            server = uvicorn.Server(config)
+            running.server = server = ApiServer(running.app, running.now)
             tasks = [
-                asyncio.create_task(server._serve(sockets=[listener])),
+                asyncio.create_task(server.serve(sockets=[listener])),
                 asyncio.create_task(feed.run(hub, lambda: running.now)),
             ]
             await eventually(lambda: server.started)
@@ -94,7 +99,7 @@ async def serving(data_dir: Path, *, port: int = 0) -> AsyncIterator[Sidecar]:
                 yield running
             finally:
                 feed.close()
-                server.should_exit = True
+                server.stop()
                 await tasks[0]
                 tasks[1].cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,8 +71,9 @@ class RunningStack:
     def status(self) -> dict[str, Any]:
         return json.loads(self.clauditor("status", "--json", check=False).stdout)  # type: ignore[no-any-return]
 
-    @property
+    @cached_property
     def proxy_url(self) -> str:
+        """Asked once: the port stays, and a command takes half a second."""
         return str(self.status["proxy"]["url"])
 
     def sessions(self) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from typing import Any
@@ -21,12 +22,16 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProgram:
-    """`measured` is the version Clauditor was tested with, `newest` the newest there was; None: not tracked."""
+    """`measured` is the version Clauditor was tested with, `newest` the newest there was; None: not tracked.
+
+    `released`: the day on which a version came out, of those that are known.
+    """
 
     measured: str
     newest: str | None
     newest_on: date | None
     gaps: tuple[Gap, ...]
+    released: Mapping[str, date] = field(default_factory=dict)
 
     def gaps_of(self, version: str) -> tuple[Gap, ...]:
         return tuple(gap for gap in self.gaps if is_older(version, gap.fixed_in))
@@ -65,4 +70,5 @@ def _program(table: dict[str, Any]) -> KnownProgram:
         newest=table.get("newest"),
         newest_on=table.get("newest_on"),
         gaps=tuple(Gap(**gap) for gap in table.get("gaps", ())),
+        released=table.get("released", {}),
     )

@@ -15,6 +15,7 @@ from textual.driver import Driver
 from textual.widgets import Input
 
 from clauditor.errors import ClauditorError
+from clauditor.text import clean
 from clauditor.ui.top.bell import Bell
 from clauditor.ui.top.board import Board, Switch
 from clauditor.ui.top.frame import draw, frame
@@ -212,7 +213,7 @@ class TopApp(App[None]):
         try:
             said = await asyncio.to_thread(deed, session)
         except ClauditorError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(clean(str(error)), severity="error", markup=False)
         else:
             if said:
                 self.notify(said, timeout=2, markup=False)

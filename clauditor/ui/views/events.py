@@ -57,6 +57,17 @@ _GAPS: Final = {
     "overflow": "a call was seen in part: too much waited",
     "log_lost": "calls may have passed unseen: part of the proxy's log is lost",
     "restart": "a call was not seen to end: Clauditor was started anew",
+    "limit_expansion": "a call was seen in part: it grew too large when unpacked",
+    "limit_line": "a call was seen in part: a line of its answer was too long",
+    "limit_events": "a call was seen in part: its answer had too many events",
+    "limit_answer": "a call was seen in part: its answer was too long",
+    "limit_early_answer": "a call was seen in part: its answer came too early",
+    "limit_nesting": "a call was seen in part: its JSON was nested too deep",
+    "limit_number": "a call was seen in part: a number in it was too long",
+    "limit_value": "a call was seen in part: a part of its JSON was too long",
+    "limit_items": "a call was seen in part: a list in it was too long",
+    "limit_blocks": "a call was seen in part: too many blocks were open at a time",
+    "limit_tools": "a call was seen in part: it had too many tools",
 }
 _ENDS: Final = {"hook": "closed", "run": "its program ended", "age": "nothing for a day", "demo": "closed"}
 

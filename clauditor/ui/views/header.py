@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clauditor.text import clean
 from clauditor.ui.views import units
 from clauditor.ui.views.cells import Scene
-from clauditor.ui.views.fields import float_of, map_of
+from clauditor.ui.views.fields import float_of, map_of, text_of
 from clauditor.ui.views.incident import Incident, incident_words
 from clauditor.ui.views.limits import limit_lines
 from clauditor.ui.views.recorded import recorded
@@ -31,16 +33,21 @@ _GROUPS: Final[tuple[tuple[str, str, Role], ...]] = (
 )
 _STUCK: Final = frozenset({"stalled", "tool_loop", "compaction_loop"})
 _RECENT_SECONDS: Final = 300
+_PATH: Final = re.compile(r"(?<![\w.])/(?:[^\s/]+/)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """What all sessions together cost (US dollars; `hour_usd` in the last 60 minutes); `complete` is False where some of it is unknown."""
+    """What all sessions together cost (US dollars; `hour_usd` in the last 60 minutes), as the history has it.
+
+    `complete` is False where some of it is unknown; `trouble`: what is wrong with the history, as a sentence.
+    """
 
     today_usd: float | None = None
     hour_usd: float | None = None
     week_usd: float | None = None
     complete: bool = True
+    trouble: str = ""
 
 
 def header(
@@ -53,13 +60,15 @@ def header(
     notice: str = "",
     silent: Sequence[str] = (),
 ) -> list[Line]:
-    """Up to six lines, and one for each sentence of `silent`, about sidecars that are not heard while others are.
+    """Up to six lines, one about a history in trouble, and one for each sentence of `silent`, about sidecars that are
+    not heard while others are.
 
     `notice` (about the screen's own connection) stands in for the counts.
     """
     lines = [
         *headline(sessions, spend, scene, width, incident=incident, notice=notice),
-        *(line(" ", Segment(sentence, "act")) for sentence in silent),
+        *(line(" ", Segment(clean(sentence), "act")) for sentence in silent),
+        *([line(" ", Segment(trouble_words(spend), "watch"))] if spend.trouble else []),
         *limit_lines(sessions, scene, width),
     ]
     if any(session.billing == "api" for session in sessions):
@@ -84,7 +93,7 @@ def headline(
     name = line(Segment(" clauditor", "strong"), "   ")
     time = line(Segment(units.clock(scene.now, scene.zone, seconds=True) + " ", "dim"))
     if notice:
-        return [spread((*name, Segment(notice, "act")), time, width)]
+        return [spread((*name, Segment(clean(notice), "act")), time, width)]
     if not sessions:
         return [spread(name, time, width)]
     groups = kinds(sessions)
@@ -150,6 +159,11 @@ def _group(session: SessionView) -> int:
             return 4 if session.state == "waiting" and session.waiting_for != "background" else 5
 
 
+def trouble_words(spend: Spend) -> str:
+    """What is wrong with the history, with the names of files for their paths: a line has little room."""
+    return _PATH.sub("", clean(spend.trouble))
+
+
 def spend_line(spend: Spend) -> Line:
     """What API accounts are billed."""
     parts = [
@@ -205,4 +219,5 @@ def spend_of(summary: Mapping[str, Any]) -> Spend:
         hour_usd=float_of(hour.get("cost_usd")),
         week_usd=float_of(week.get("cost_usd")),
         complete=today.get("cost_complete") is not False,
+        trouble=text_of(summary.get("history_problem")) or "",
     )

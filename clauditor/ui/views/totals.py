@@ -26,6 +26,7 @@ def sum_of(spends: list[Spend], *, is_complete: bool = True) -> Spend:
         hour_usd=_sum(spend.hour_usd for spend in spends),
         week_usd=_sum(spend.week_usd for spend in spends),
         complete=is_complete and all(spend.complete for spend in spends),
+        trouble=next((spend.trouble for spend in spends if spend.trouble), ""),
     )
 
 

@@ -15,7 +15,7 @@ from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import Column
 from clauditor.ui.views.empty import Around, empty
 from clauditor.ui.views.find import Query, nothing_found
-from clauditor.ui.views.header import Spend, kinds, spend_line, upstream_health
+from clauditor.ui.views.header import Spend, kinds, spend_line, trouble_words, upstream_health
 from clauditor.ui.views.incident import Incident, incident_words
 from clauditor.ui.views.limits import plan_windows, window_name, window_role, window_words
 from clauditor.ui.views.presets import ViewName, layout
@@ -138,6 +138,7 @@ def header_json(
         "today": f"today {today}" if is_estimated else "",
         "billed": parts(billed),
         "upstream": [parts(line) for line in upstream if line],
+        "trouble": trouble_words(spend),
         "recorded": parts(whole) if sessions else [],
         "limits": limits_json(plan_windows(sessions), scene),
         "empty": [] if sessions else [parts(line) for line in empty(Around(), _SCREEN)],

@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 from clauditor.client import RESTART_SECONDS, connect
 from clauditor.config import Settings
+from clauditor.text import clean
 from clauditor.ui.clock import local_zone, now
 from clauditor.ui.top.bell import Bell
 from clauditor.ui.views.session import SessionView
@@ -141,4 +142,4 @@ def is_abandoned(out: TextIO) -> bool:
 
 
 def _notice(sentence: str) -> None:
-    print(f"clauditor: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - beside the lines, for the person
+    print(f"clauditor: {clean(sentence)}", file=sys.stderr, flush=True)  # noqa: T201 - beside the lines, for the person

@@ -17,8 +17,9 @@ export class Headline {
     at("incident").hidden = told.incident === "";
     fill(at("gauges"), told.limits, (windows) => windows.slice(0, 4).map(gauge));
     fill(at("spend"), [told.today, told.billed], () => (told.today ? [told.today] : pieces(told.billed)));
-    fill(at("health"), [told.upstream, told.recorded], () => {
-      const parts = [...told.upstream, told.recorded].filter((part) => part.length);
+    fill(at("health"), [told.upstream, told.trouble, told.recorded], () => {
+      const trouble = told.trouble ? [[told.trouble, "watch"]] : [];
+      const parts = [...told.upstream, trouble, told.recorded].filter((part) => part.length);
       return parts.flatMap((part, index) => [index ? element("span", { class: "r-dim" }, " · ") : "", ...pieces(part)]);
     });
     document.title = told.needs ? `(${told.needs}) clauditor` : "clauditor";

@@ -10,6 +10,7 @@ import pytest
 
 from clauditor.client import SidecarClient
 from clauditor.errors import ClauditorError
+from clauditor.place import Credential
 from clauditor.ui.top import picture
 from clauditor.ui.top.picture import Picture, draw_pictures
 from ui import afternoon
@@ -23,7 +24,7 @@ def test_a_picture_shows_the_sessions_and_names_no_other_host(tmp_path: Path) ->
     svg, text = tmp_path / "top.svg", tmp_path / "detail.txt"
     wanted = [Picture(file=svg, size=SIZE), Picture(file=text, size=SIZE, keys=("enter", "3"))]
     with pretend_api(afternoon.with_signals()) as api:
-        sidecar = SidecarClient(api.url, TOKEN, unreachable="gone")
+        sidecar = SidecarClient(api.url, Credential(lambda: TOKEN), unreachable="gone")
         draw_pictures(sidecar, wanted, clock=lambda: afternoon.NOW, zone=lambda _: UTC)
     drawn = svg.read_text(encoding="utf-8").replace("&#160;", " ")
     for expected in ("<svg", "fix login test", "1 asks you", "today ~$38.40", "q</text>"):
@@ -39,7 +40,7 @@ def test_a_picture_without_a_session_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(picture, "_DEADLINE_SECONDS", 1.0)
     wanted = [Picture(file=tmp_path / "top.svg", size=SIZE)]
     with pretend_api([]) as api:
-        sidecar = SidecarClient(api.url, TOKEN, unreachable="gone")
+        sidecar = SidecarClient(api.url, Credential(lambda: TOKEN), unreachable="gone")
         with pytest.raises(ClauditorError, match="clauditor demo"):
             draw_pictures(sidecar, wanted, clock=lambda: afternoon.NOW, zone=lambda _: UTC)
     assert not (tmp_path / "top.svg").exists()

@@ -8,11 +8,12 @@ from typing import Any
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import row
 from clauditor.ui.views.find import parse_query
-from clauditor.ui.views.header import Spend
+from clauditor.ui.views.header import Spend, header, spend_of
 from clauditor.ui.views.presets import VIEWS
 from clauditor.ui.views.segments import plain
 from clauditor.ui.views.session import SessionView
 from clauditor.ui.views.snapshot import session_view
+from clauditor.ui.views.totals import sum_of
 from clauditor.ui.views.units import duration
 from clauditor.ui.views.web import Choices, changes_at, columns_of, header_json, order_json, row_json
 from ui import afternoon
@@ -99,3 +100,17 @@ def test_the_header_counts_who_needs_somebody() -> None:
     assert told["today"] == "today ~$38.40"
     assert [window["name"] for window in told["limits"]] == ["5h", "7d"]
     assert header_json([], Spend(), SCENE, None)["empty"]
+
+
+def test_a_history_in_trouble_is_told_above_the_table_in_one_line() -> None:
+    trouble = (
+        "The history in /home/me/.local/share/clauditor/clauditor.db cannot be written (disk I/O error);"
+        " it is tried again."
+    )
+    words = "The history in clauditor.db cannot be written (disk I/O error); it is tried again."
+    spend = spend_of({"today": None, "history_problem": trouble})
+    assert header_json(sessions(), spend, SCENE, None)["trouble"] == words
+    for among in (sessions(), []):
+        lines = [plain(shown).strip() for shown in header(among, sum_of([Spend(), spend]), SCENE, 120)]
+        assert lines.count(words) == 1
+    assert not header_json(sessions(), spend_of({"history_problem": None}), SCENE, None)["trouble"]

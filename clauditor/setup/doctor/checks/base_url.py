@@ -12,7 +12,7 @@ from clauditor.config import ANTHROPIC
 from clauditor.proxy.client_env import BASE_URL, OTHER_PROVIDERS
 from clauditor.setup.doctor.checks.effective import Told, all_told, is_on, place, told
 from clauditor.setup.doctor.checks.words import address, short
-from clauditor.setup.doctor.facts import Facts, Stack
+from clauditor.setup.doctor.facts import Facts
 from clauditor.setup.doctor.finding import Check, Finding, Unseen, note, ok, problem
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -35,11 +35,9 @@ def base_url(facts: Facts) -> Finding:
             "clauditor install, or for one session: clauditor run claude",
         )
     winner = said[0]
-    finding = _judge(winner, None if isinstance(facts.stack, Unseen) else facts.stack)
-    if len(said) == 1:
-        return finding
-    lines = [f"{place(one.source)}: {address(one.value)}" for one in said]
-    beaten = f"; it beats {' and '.join(place(one.source) for one in said[1:])}"
+    finding = _judge(winner, facts)
+    lines = [f"{_file(one, facts)}: {address(one.value)}" for one in said]
+    beaten = f"; it beats {' and '.join(place(one.source) for one in said[1:])}" if len(said) > 1 else ""
     return Finding(
         level=finding.level,
         text=finding.text + beaten,
@@ -48,7 +46,14 @@ def base_url(facts: Facts) -> Finding:
     )
 
 
-def _judge(winner: Told, stack: Stack | None) -> Finding:
+def _file(said: Told, facts: Facts) -> str:
+    """Who says so, with the file."""
+    path = said.source.path
+    return place(said.source) + (f" ({short(path, facts.home)})" if path else "")
+
+
+def _judge(winner: Told, facts: Facts) -> Finding:
+    stack = None if isinstance(facts.stack, Unseen) else facts.stack
     url = winner.value.rstrip("/")
     text = f"{place(winner.source)} {_verb(winner)} Claude to {address(winner.value)}"
     if url == ANTHROPIC:
@@ -69,7 +74,7 @@ def _judge(winner: Told, stack: Stack | None) -> Finding:
     if winner.source.scope in ("project", "local"):
         return problem(
             f"{text}: with it go your key and your prompts",
-            "if you do not know that address, remove it from the project's .claude directory",
+            f"if you do not know that address, remove it from {_file(winner, facts)}",
         )
     return note(
         f"{text}, past Clauditor",

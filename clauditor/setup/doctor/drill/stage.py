@@ -55,7 +55,7 @@ def private_stage(environ: Mapping[str, str], envoy: Path | None) -> Iterator[St
         config = (
             data_dir / "config.toml"
         )  # an empty one: neither the user's file nor their variables are read
-        config.write_text("", encoding="utf-8")
+        config.touch(mode=0o600)
         vendor = closing.enter_context(Simulator())
         vendor.reply_with(lambda _request: ANSWER)
         flags = {

@@ -6,13 +6,14 @@ import os
 import re
 import resource
 import shutil
-import sqlite3
 import stat
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+import apsw
 
 from clauditor.proxy.running import Name, running
 from clauditor.setup.doctor.facts import Clock, Disk, FileLimits, OwnSettings, PrivateFile, Tools
@@ -83,7 +84,7 @@ def look_at_tools(scene: Scene) -> Tools:
         tmux=_tmux(scene),
         is_inside_tmux=bool(scene.environ.get("TMUX")),
         python=".".join(map(str, sys.version_info[:3])),
-        sqlite=sqlite3.sqlite_version,
+        sqlite=apsw.sqlite_lib_version(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,16 +57,23 @@ def _port(scene: Scene, name: Name, number: int) -> Port:
             pid = int(process.name)
             owners.append(
                 Owner(
-                    name=f"{command_name(pid) or 'a program'} (pid {pid})",
+                    name=f"{command_name(pid) or 'a program'} (pid {pid}, user {_user(held[0].uid)})",
                     is_expected=pid in expected,
                     is_same_user=held[0].uid == os.getuid(),
                 )
             )
     owners += [  # those we may not look into
-        Owner(name=f"a program of user {uid}", is_expected=False, is_same_user=uid == os.getuid())
+        Owner(name=f"a program of user {_user(uid)}", is_expected=False, is_same_user=uid == os.getuid())
         for uid in {found.uid for found in unclaimed.values()}
     ]
     return Port(number=number, owners=tuple(owners), is_visible=LINUX)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in a container
+        return str(uid)
 
 
 def _own_first(expected: list[int]) -> Iterator[Path]:
