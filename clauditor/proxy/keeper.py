@@ -199,11 +199,12 @@ class Keeper:
         trouble.start_failed(self._run, self._job.name, reason)
 
     def _last_words(self) -> str:
-        """The last line of the program's log, or of its output, that says something."""
-        with contextlib.suppress(OSError, ValueError), self._run.log(self._job.name).open("rb") as file:
-            files = [file] if self._output is None else [file, self._output]
-            said = "\n".join(_tail(each) for each in files)
-            lines = [line for line in said.splitlines() if line.strip()]
+        """The last line that a program said which ended before it served anybody; all of it is in its log then."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._output is not None:
+                _append(self._run.open_log(self._job.name), _tail(self._output))
+            with self._run.log(self._job.name).open("rb") as file:
+                lines = [line for line in _tail(file).decode(errors="replace").splitlines() if line.strip()]
             grave = [line for line in lines if "[critical]" in line or "[error]" in line]  # Envoy's own words
             if lines:
                 # Without Envoy's time, thread and level, and without its whole configuration at the end.
@@ -218,7 +219,12 @@ def _in_memory() -> IO[bytes]:
     return tempfile.TemporaryFile() if create is None else os.fdopen(create("output"), "w+b")
 
 
-def _tail(file: IO[bytes]) -> str:
+def _append(descriptor: int, said: bytes) -> None:
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(said)
+
+
+def _tail(file: IO[bytes]) -> bytes:
     """The end of a file that others write to; it leaves their place in it where it is."""
     size = os.fstat(file.fileno()).st_size
-    return os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
+    return os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
