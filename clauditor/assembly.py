@@ -59,9 +59,12 @@ _SALT_BYTES: Final = 32
 
 
 class Clock(Protocol):
-    """Unix seconds that never run backwards; `check` tells by how many the wall clock was set."""
+    """Unix seconds that never run backwards; `check` tells by how many the wall clock was set, `of` is of a moment
+    that was noted before.
+    """
 
     def now(self) -> float: ...
+    def of(self, steady: float) -> float: ...
     def check(self) -> float | None: ...
 
 
@@ -99,6 +102,7 @@ async def run(
         inbox,
         publish=publish,
         now=clock.now,
+        wall=clock.of,
         secrets=Secrets(salt=_salt(settings.data_dir / "salt"), start_secret=secrets.token_bytes(32)),
         joining=joining,
     )

@@ -43,7 +43,15 @@ class Clock:
         self._anchor = _wall() - _steady()
 
     def now(self) -> float:
-        return self._anchor + _steady()
+        return self.of(self.steady())
+
+    def steady(self) -> float:
+        """Seconds that no clock that is set can move."""
+        return _steady()
+
+    def of(self, steady: float) -> float:
+        """The Unix seconds of a moment that `steady` told, as the wall clock has it by now."""
+        return self._anchor + steady
 
     def check(self) -> float | None:
         """Seconds by which the wall clock was set since the last check; None if it was not."""
@@ -78,7 +86,7 @@ def serve(settings: Settings) -> None:
         clock, inbox = Clock(), Inbox()
         log = LogFile(rundir.access_log, reopen=lambda: _reopen_logs(rundir))
         log.open(position := Position.read(rundir.access_log_position))  # as it is before the first copy
-        extproc = ExtProcServer(inbox, rundir.extproc_socket, now=clock.now)
+        extproc = ExtProcServer(inbox, rundir.extproc_socket, now=clock.steady)
         extproc.start()
         from clauditor.assembly import run  # noqa: PLC0415 - a quarter of a second, and copies come already
 

@@ -60,7 +60,9 @@ class StreamCounters:
 
 
 class ExtProcServer:
-    """The service on a Unix socket (mode 0600), with gRPC health checking beside it. `now` tells Unix seconds."""
+    """The service on a Unix socket (mode 0600), with gRPC health checking beside it. `now` tells when a
+    message came, in seconds.
+    """
 
     def __init__(self, inbox: Inbox, socket: Path, *, now: Callable[[], float]) -> None:
         self.counters = StreamCounters()

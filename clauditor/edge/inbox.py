@@ -35,7 +35,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A message of a copy, or its end, and when it came (Unix seconds)."""
+    """A message of a copy, or its end, and when it came (seconds of the clock of whoever fills the inbox)."""
 
     copy: Copy
     what: ProcessingRequest | End
@@ -72,7 +72,7 @@ class Inbox:
 
     @property
     def oldest_at(self) -> float | None:
-        """When what is taken next came (Unix seconds); None: there is nothing."""
+        """When what is taken next came; None: there is nothing."""
         return self._items[0].at if self._items else None
 
     def has_room(self, copy: Copy, size: int) -> bool:

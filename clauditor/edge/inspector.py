@@ -47,8 +47,14 @@ class InspectorCounters:
     internal_errors: int = 0
 
 
+def _as_it_is(at: float) -> float:
+    return at
+
+
 class Inspector:
-    """Empties the inbox. `publish` takes events and must not block; `now` tells Unix seconds."""
+    """Empties the inbox. `publish` takes events and must not block; `now` tells Unix seconds, and `wall` those of a
+    moment in the inbox: a clock that is set while a copy waits there must not make its call longer.
+    """
 
     def __init__(
         self,
@@ -58,11 +64,13 @@ class Inspector:
         now: Callable[[], float],
         secrets: Secrets,
         joining: Joining[Exchange],
+        wall: Callable[[float], float] = _as_it_is,
     ) -> None:
         self.counters = InspectorCounters()
         self._inbox = inbox
         self._publish = publish
         self._now = now
+        self._wall = wall
         self._secrets = secrets
         self._joining = joining
         self._reading: dict[str, Ended[Exchange] | None] = {}
@@ -92,7 +100,7 @@ class Inspector:
     def lag_seconds(self) -> float:
         """How long what is next has waited."""
         oldest_at = self._inbox.oldest_at
-        return 0.0 if oldest_at is None else self._now() - oldest_at
+        return 0.0 if oldest_at is None else self._now() - self._wall(oldest_at)
 
     async def look(self) -> None:
         """Look at all that waits, in slices that leave the loop free. Never raises on what was sent."""
@@ -102,9 +110,9 @@ class Inspector:
                 if isinstance(item.what, str):
                     self._end(item.copy, item.what)
                 elif (exchange := self._exchanges.get(item.copy)) and item.what.HasField("response_body"):
-                    self._hear(exchange, item.what, item.at)
+                    self._hear(exchange, item.what, self._wall(item.at))
                 else:
-                    await self._see(item.copy, item.what, item.at)
+                    await self._see(item.copy, item.what, self._wall(item.at))
             except Exception:  # our fault, not the client's: look no longer
                 self.counters.internal_errors += 1
                 log.exception("an exchange is no longer observed")
