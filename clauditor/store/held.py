@@ -48,6 +48,11 @@ class HeldFile:
             raise HistoryError(self.problem or "the history is not open")
         return self._tables
 
+    def may_hold(self, session_id: str) -> bool:
+        """Whether a session may be in the file: a look into memory, where one into the file waits for the disk."""
+        tables = self._tables
+        return self.is_sound and (tables is None or tables.may_hold(session_id))
+
     def reopen(self, between: Callable[[], T]) -> T:
         """Close the file, do something to it, and open what is there then (for a job). Raises as `tables`."""
         if self._lock is None:  # another program writes it
@@ -82,12 +87,12 @@ class HeldFile:
             if self._lock is None:
                 self._lock = lock(self.path)
             try:
-                db = open_for_writing(self.path)
+                tables = _open(self.path)
             except Exception as error:
                 if not is_corrupt(error):
                     raise
                 self._move_aside()
-                db = open_for_writing(self.path)
+                tables = _open(self.path)
             named = (self.path.with_name(self.path.name + part) for part in PARTS)
             self._files = {file: _identity(file) for file in named}
         except Unusable as error:
@@ -101,7 +106,7 @@ class HeldFile:
             self.errors += 1
             self._say(f"The history in {self.path} cannot be opened ({in_words(error)}); it is tried again.")
             return False
-        self._tables = Tables(db)
+        self._tables = tables
         self.problem = None
         self._is_checked = True
         return True
@@ -148,6 +153,15 @@ class HeldFile:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _open(path: Path) -> Tables:
+    db = open_for_writing(path)
+    try:
+        return Tables(db)
+    except BaseException:
+        db.close()
+        raise
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -73,13 +73,13 @@ class Store:
             return []
 
     def load_session(self, session_id: str) -> Session | None:
-        """A session that left memory, as it was last seen (one indexed read, about 0.3 ms)."""
+        """A session that left memory, as it was last seen. The file is read only for one that may be in it."""
         if self._purge is not None and not self._purge.done():
             return None  # it would come back with the next flush
         waiting = self.writer.waiting(session_id)
         if waiting is not None:
             return unpack(waiting)
-        return self.history.kept_session(session_id) if self.writer.is_sound else None
+        return self.history.kept_session(session_id) if self.writer.may_hold(session_id) else None
 
     def purge(
         self, *, session_ids: frozenset[str], project: str | None, before: float | None, everything: bool

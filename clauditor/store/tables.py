@@ -48,12 +48,17 @@ _WRITE_SESSION: Final = (
 
 
 class Tables:
-    """Writes rows; what it remembers of keys is as of the last transaction. Raises apsw.Error."""
+    """Writes rows; what it remembers of keys is as of the last transaction. Raises apsw.Error, UnicodeDecodeError."""
 
     def __init__(self, db: Connection) -> None:
         self.db = db
         self.names = Names(db)
         self._keys: dict[str, int] = {}
+        self._known = {hash(row[0]) for row in db.execute("SELECT session_id FROM sessions")}
+
+    def may_hold(self, session_id: str) -> bool:
+        """Whether there may be a row of this session; False is certain. For any thread."""
+        return hash(text(session_id)) in self._known
 
     def write(self, rows: Sequence[SessionRow | StoredFact]) -> int:
         """All rows in one transaction; returns how many were refused, each logged."""
@@ -105,6 +110,7 @@ class Tables:
         if kept is not None and kept[0] < row.started_at:
             # This state was begun while the kept one could not be read: what it lacks must not be lost.
             return False
+        self._known.add(hash(text(row.session_id)))
         key = self.db.execute(
             _WRITE_SESSION,
             (
@@ -126,6 +132,7 @@ class Tables:
         """The key of a session; one that was dropped from the buffer still gets a row."""
         key = self._keys.get(session_id)
         if key is None:
+            self._known.add(hash(text(session_id)))
             found = self.db.execute(
                 "INSERT INTO sessions (session_id, started_at, last_activity_at) VALUES (?, ?, ?)"
                 " ON CONFLICT (session_id) DO UPDATE SET session_id = excluded.session_id RETURNING key",

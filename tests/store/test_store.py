@@ -26,6 +26,7 @@ from clauditor.model.facts import CallFact, Fact
 from clauditor.model.session import Session
 from clauditor.model.snapshot import session_snapshot
 from clauditor.model.usage import Usage
+from clauditor.store.history import History
 from clauditor.store.store import Store
 from support.life import MODEL, NOW, USAGE, Book, Life, settle
 from support.sql import ask
@@ -116,6 +117,31 @@ def test_a_session_not_yet_written_can_be_loaded(store: Store, hub: Hub, life: L
     one.turn()
     store.sink.flush()
     assert store.load_session(one.session_id) == hub.sessions[one.session_id]
+
+
+def test_the_file_is_not_read_for_a_session_that_nobody_wrote(
+    store: Store, life: Lives, written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life("old").turn()
+    written()
+    looked: list[str] = []
+
+    def look(history: History, session_id: str) -> Session | None:
+        looked.append(session_id)
+        return kept_session(history, session_id)
+
+    kept_session = History.kept_session
+    monkeypatch.setattr(History, "kept_session", look)
+    assert store.load_session("new") is None
+    assert store.load_session("\ud800") is None
+    assert store.load_session("old") is not None
+    store.close()
+    again = Store(tmp_path / "clauditor.db")
+    settle(again)
+    assert again.load_session("new") is None
+    assert again.load_session("old") is not None
+    again.close()
+    assert looked == ["old", "old"]
 
 
 def test_only_sessions_that_go_on_are_restored(store: Store, hub: Hub, life: Lives, written: Written) -> None:
