@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -90,6 +91,7 @@ def serve(settings: Settings) -> None:
         extproc.start()
         from clauditor.assembly import run  # noqa: PLC0415 - a quarter of a second, and copies come already
 
+        gc.freeze()  # code stays: looking through it for cycles stopped every thread for some 50 ms each time
         with asyncio.Runner(loop_factory=logs.event_loop) as runner:
             runner.run(
                 run(

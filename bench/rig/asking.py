@@ -126,7 +126,10 @@ class Line:
                 if not heard.response_bytes:
                     on_first()
                 heard.response_bytes += len(piece)
-                heard.sent_ns += stamps(piece)
+                at_ns = time.time_ns()
+                for sent_ns in stamps(piece):
+                    heard.sent_ns.append(sent_ns)
+                    heard.delays.append((at_ns - sent_ns) / 1e9)
                 digest.update(piece)
             await self._reader.readexactly(2)
         else:

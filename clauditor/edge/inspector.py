@@ -21,9 +21,7 @@ from clauditor.wire.identity import Secrets
 
 log = logging.getLogger(__name__)
 
-MOMENT_SECONDS: Final = (
-    0.01  # what comes in one moment is looked at in one go: waking up costs more than a chunk
-)
+MOMENT_SECONDS: Final = 0.01  # between two looks, what comes is gathered: waking up costs more than a chunk
 _TURN_ITEMS: Final = 32  # looked at before others may run: about half a millisecond,
 _TURN_BYTES: Final = 256 << 10  # or a few milliseconds of long bodies
 _FINISH_SECONDS: Final = 0.3
@@ -83,10 +81,12 @@ class Inspector:
         """Look at what comes until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_progress())
+            loop = asyncio.get_running_loop()
             while True:
                 await self.look()
+                looked_at = loop.time()
                 await self._inbox.wait()
-                await asyncio.sleep(MOMENT_SECONDS)
+                await asyncio.sleep(looked_at + MOMENT_SECONDS - loop.time())
 
     async def finish(self) -> None:
         """Look at what is left, for a moment."""
