@@ -18,7 +18,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench.rig.figures import load, machine, write  # noqa: E402 - found on the path that was just set
 
-WRITERS: Final = ("latency", "streams", "memory", "growth", "live", "load", "turns", "scrape", "restarts")
+WRITERS: Final = (
+    *(
+        "latency",
+        "streams",
+        "memory",
+        "growth",
+        "live",
+        "slow_connections",
+        "load",
+        "turns",
+        "scrape",
+        "restarts",
+    ),
+)
 """Those that write their section themselves."""
 PRINTERS: Final = ("chunk_cpu", "idle", "startup", "top_cpu", "page")
 """Those whose words are put into the page as they are."""
