@@ -22,6 +22,7 @@ SMALL = {
     "memory": ("--sessions", "8", "--mebibytes", "2", "--stopped", "1", "--settle", "0.1"),
     "growth": ("--rounds", "1", "--sessions", "10"),
     "live": ("--streams", "2", "--seconds", "2"),
+    "slow_connections": ("--half-open", "20", "--streams", "20", "--seconds", "2"),
     "load": ("--rates", "40", "--seconds", "1", "--burst", "20"),
     "turns": ("30",),
     "scrape": ("--rounds", "3", "--scrapes", "4", "--settle", "0.1"),
