@@ -44,6 +44,7 @@ from clauditor.store.exchanges import exchanges_since
 from clauditor.store.retention import Retention
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
+from clauditor.ui.views.empty import Around
 from clauditor.watchdog import Watchdog
 from clauditor.wire.exchange import Exchange
 from clauditor.wire.identity import Secrets
@@ -134,6 +135,7 @@ async def run(
         now=clock.now,
         version=__version__,
         forget_log=access_log.forget,
+        around=lambda: _look_around(settings),
     )
     api = ApiServer(app, clock.now())
     readings.of_sinks(metrics, store, feed, alerts, api.crowd)
@@ -177,6 +179,12 @@ async def run(
     await inspector.finish()
     warming_up.cancel()
     store.close()
+
+
+def _look_around(settings: Settings) -> Around:
+    from clauditor.ui.around import look_around  # noqa: PLC0415 - only a page without sessions needs it
+
+    return look_around(settings)
 
 
 def _take_up(hub: Hub, store: Store, at: float) -> None:

@@ -34,6 +34,7 @@ from clauditor.edge.routes import Handler, route
 from clauditor.edge.sources import Kept, Live, Scrape
 from clauditor.edge.summary import UNREAD, Sums
 from clauditor.errors import HistoryError
+from clauditor.ui.views.empty import Around
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +55,16 @@ def build_app(
     now: Callable[[], float],
     version: str,
     forget_log: Callable[[], Awaitable[bool]] = nothing_logged,
+    around: Callable[[], Around] = Around,
 ) -> Guard:
     """The whole HTTP side as one ASGI application. `now` tells Unix seconds, `token` the secret as it is now;
-    `forget_log` is for `Purging`.
+    `forget_log` is for `Purging`, `around` for `LivePage`.
     """
     sums = Sums(hub=hub, store=store, now=now)
     answers = _Answers(hub=hub, store=store, sums=sums, feed=feed, metrics=metrics, now=now, version=version)
     posts = Posts(hub=hub, store=store, hooks=hooks, now=now)
     purging = Purging(hub=hub, store=store, feed=feed, forget_log=forget_log, now=now)
-    live_page = LivePage(hub, now=now, spent=sums.headline)
+    live_page = LivePage(hub, now=now, spent=sums.headline, around=around)
     feed.follow(live_page)
     page = Page(hub=hub, store=store, sums=sums, live=live_page, token=token, now=now)
     handlers: dict[Endpoint, Handler] = {

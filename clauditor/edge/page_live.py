@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from clauditor.edge.encoding import to_json
@@ -18,6 +18,7 @@ from clauditor.edge.feed import SLICE, LiveSessions
 from clauditor.edge.subscription import PIECE_BYTES
 from clauditor.ui.views.cells import Scene
 from clauditor.ui.views.columns import Column
+from clauditor.ui.views.empty import Around
 from clauditor.ui.views.header import Spend, spend_of
 from clauditor.ui.views.incident import incident_of
 from clauditor.ui.views.presets import ViewName
@@ -40,6 +41,9 @@ PERIOD_SECONDS: Final = 0.4  # between two frames; the first after a quiet while
 HEARTBEAT_SECONDS: Final = 5.0
 SPENT_SECONDS: Final = 5.0  # sums are asked again at most so often after a cost changed,
 SUMS_SECONDS: Final = 60.0  # and at least so often
+AROUND_SECONDS: Final = 3.0  # a page without sessions shows who goes past us, no older than this
+
+T = TypeVar("T")
 
 
 class PagesFullError(Exception):
@@ -47,25 +51,30 @@ class PagesFullError(Exception):
 
 
 class LivePage:
-    """What all open pages share. `changed` is told by the feed; `spent` (`Sums.headline`) blocks and may raise."""
+    """What all open pages share. `changed` is told by the feed; `spent` (`Sums.headline`) and `around` block, and may
+    raise.
+    """
 
     def __init__(
-        self, hub: LiveSessions, *, now: Callable[[], float], spent: Callable[[], dict[str, Any]]
+        self,
+        hub: LiveSessions,
+        *,
+        now: Callable[[], float],
+        spent: Callable[[], dict[str, Any]],
+        around: Callable[[], Around] = Around,
     ) -> None:
         self.views: dict[str, SessionView] = {}
         self.stamps: dict[str, int] = {}  # by session, the number of its last change
-        self.spend = Spend()
+        self.spend = _Beside(lambda: spend_of(spent()), Spend(), wake=self._wake)
+        self.around = _Beside(around, Around(), wake=self._wake)
         self._hub = hub
         self._now = now
-        self._spent = spent
         self._number = 0
         self._dirty: dict[str, None] = {}
         self._wakers: set[asyncio.Event] = set()
         # Held by the streams that read them; gone with the last one.
         self._renderings: WeakValueDictionary[tuple[ViewName, int], _Rendering] = WeakValueDictionary()
         self._has_spent = True
-        self._summed_at = float("-inf")
-        self._summing: asyncio.Future[dict[str, Any]] | None = None
         self._closed = 0  # times
         self._refreshing = asyncio.Lock()
 
@@ -77,14 +86,12 @@ class LivePage:
         """These sessions changed or left; free while no page listens."""
         if self._wakers:
             self._dirty.update(dict.fromkeys(session_ids))
-            for waker in self._wakers:
-                waker.set()
+            self._wake()
 
     def close(self) -> None:
         """End every stream there is."""
         self._closed += 1
-        for waker in self._wakers:
-            waker.set()
+        self._wake()
 
     def stream(self, choices: Choices, zone_minutes: int) -> AsyncIterator[bytes]:
         """Frames for one page, for ever; it counts from the first one on. Raises PagesFullError before that."""
@@ -111,7 +118,7 @@ class LivePage:
                 waker.clear()
                 async with self._refreshing:
                     await self._refresh()
-                self._ask_for_sums(loop)
+                self._ask_beside()
                 now = self._now()
                 rendering = self._rendering(choices.view, zone_minutes)
                 told = page.news(rendering, self._hub.totals(now))
@@ -149,22 +156,13 @@ class LivePage:
             if count % SLICE == 0:
                 await asyncio.sleep(0)
 
-    def _ask_for_sums(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have today's sums read beside; the next frame has them."""
-        age = loop.time() - self._summed_at
-        if self._summing is None and age >= (SPENT_SECONDS if self._has_spent else SUMS_SECONDS):
-            self._has_spent, self._summed_at = False, loop.time()
-            self._summing = loop.run_in_executor(None, self._spent)
-            self._summing.add_done_callback(self._summed)
+    def _ask_beside(self) -> None:
+        if self.spend.ask(SPENT_SECONDS if self._has_spent else SUMS_SECONDS):
+            self._has_spent = False
+        if not self.views:
+            self.around.ask(AROUND_SECONDS)
 
-    def _summed(self, done: asyncio.Future[dict[str, Any]]) -> None:
-        self._summing = None
-        if done.cancelled():
-            return
-        if (error := done.exception()) is not None:
-            log.warning("spending could not be read: %s", error)
-            return
-        self.spend = spend_of(done.result())
+    def _wake(self) -> None:
         for waker in self._wakers:
             waker.set()
 
@@ -172,6 +170,37 @@ class LivePage:
         rendering = self._renderings.setdefault((view, zone_minutes), _Rendering(view, zone_minutes))
         rendering.bring_up_to_date(self.views, self.stamps, self._now())
         return rendering
+
+
+class _Beside(Generic[T]):
+    """What a question that blocks was last answered; it is asked on a thread, and no frame waits for it."""
+
+    def __init__(self, question: Callable[[], T], first: T, *, wake: Callable[[], None]) -> None:
+        self.answer = first
+        self._question = question
+        self._wake = wake
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Future[T] | None = None
+
+    def ask(self, seconds: float) -> bool:
+        """Have it asked, unless it was within so many seconds; `wake` tells that the answer came."""
+        loop = asyncio.get_running_loop()
+        if self._asking is not None or loop.time() - self._asked_at < seconds:
+            return False
+        self._asked_at = loop.time()
+        self._asking = loop.run_in_executor(None, self._question)
+        self._asking.add_done_callback(self._answered)
+        return True
+
+    def _answered(self, done: asyncio.Future[T]) -> None:
+        self._asking = None
+        if done.cancelled():
+            return
+        if (error := done.exception()) is not None:
+            log.warning("what a page shows could not be read: %s", error)
+            return
+        self.answer = done.result()
+        self._wake()
 
 
 class _Rendering:
@@ -229,7 +258,9 @@ class _Page:
         order, _ = order_json(sessions, self._choices, scene)
         parts = {
             "columns": columns_json(rendering.columns, scene),
-            "header": header_json(sessions, self._live.spend, scene, incident_of(totals)),
+            "header": header_json(
+                sessions, self._live.spend.answer, scene, incident_of(totals), self._live.around.answer
+            ),
             "order": order,
         }
         news = {name: part for name, part in parts.items() if self._told.get(name) != part}

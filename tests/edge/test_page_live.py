@@ -13,6 +13,7 @@ import pytest
 from clauditor.edge import page_live
 from clauditor.edge.feed import SLICE
 from clauditor.edge.page_live import LivePage, PagesFullError
+from clauditor.ui.views.empty import Around
 from clauditor.ui.views.find import parse_query
 from clauditor.ui.views.web import Choices
 from ui import afternoon
@@ -106,6 +107,34 @@ async def test_a_history_in_trouble_is_told_with_the_sums() -> None:
     frames = page.stream(PLAIN, 0)
     assert (await told(frames, "header"))["header"]["trouble"] == ""
     assert (await told(frames, "header"))["header"]["trouble"] == "It is broken."
+
+
+async def test_a_page_without_sessions_says_what_goes_on_around_it() -> None:
+    asked: list[float] = []
+
+    def around() -> Around:
+        asked.append(0.0)
+        return Around(proxy_url="http://127.0.0.1:10000", requests=3, unwatched=((4121, "~/src/webshop"),))
+
+    hub = Hub(1)
+    hub.shots.clear()
+    page = LivePage(hub, now=lambda: afternoon.NOW, spent=dict, around=around)
+    frames = page.stream(PLAIN, 0)
+    assert "Listening" not in str((await told(frames, "header"))["header"]["empty"])
+    words = str((await told(frames, "header"))["header"]["empty"])
+    assert "Listening on http://127.0.0.1:10000, 3 requests so far." in words
+    assert "4121" in words
+    assert len(asked) == 1
+
+
+async def test_nobody_looks_around_for_a_page_with_sessions() -> None:
+    def around() -> Around:
+        raise AssertionError("asked")
+
+    sums = {"today": {"cost_usd": 1.0}}
+    frames = LivePage(Hub(2), now=lambda: afternoon.NOW, spent=lambda: sums, around=around).stream(PLAIN, 0)
+    for _ in range(2):  # without, and with the sums
+        assert (await told(frames, "header"))["header"]["empty"] == []
 
 
 async def test_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

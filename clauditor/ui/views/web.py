@@ -121,9 +121,13 @@ def order_json(sessions: Sequence[SessionView], choices: Choices, scene: Scene) 
 
 
 def header_json(
-    sessions: Sequence[SessionView], spend: Spend, scene: Scene, incident: Incident | None
+    sessions: Sequence[SessionView],
+    spend: Spend,
+    scene: Scene,
+    incident: Incident | None,
+    around: Around | None = None,
 ) -> Json:
-    """Who needs what, what it cost, how full the limits are, and whether all was recorded."""
+    """Who needs what, what it cost, how full the limits are, and whether all was recorded; `around` where no session is."""
     groups = kinds(sessions)
     billed = spend_line(spend) if any(session.billing == "api" for session in sessions) else ()
     is_estimated = spend.today_usd is not None and any(session.estimated for session in sessions)
@@ -141,7 +145,7 @@ def header_json(
         "trouble": trouble_words(spend),
         "recorded": parts(whole) if sessions else [],
         "limits": limits_json(plan_windows(sessions), scene),
-        "empty": [] if sessions else [parts(line) for line in empty(Around(), _SCREEN)],
+        "empty": [] if sessions else [parts(line) for line in empty(around or Around(), _SCREEN)],
     }
 
 

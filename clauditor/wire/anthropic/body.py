@@ -158,13 +158,16 @@ def _holds_too_many(raw: RawJson, key: bytes) -> bool:
     """Whether so many items with the key may be in there that they would take much memory; short data never has."""
     if memoryview(raw).nbytes <= _TOLERANT_BYTES:
         return False
-    view, keys = memoryview(raw), 0
-    for start in range(0, view.nbytes, _SLICE_BYTES):  # a copy of all of it would be large
-        keys += bytes(view[start : start + _SLICE_BYTES + len(key) - 1]).count(key)
-        if keys > _MAX_ITEMS:
-            return True
-    letters = islice(_ESCAPED_LETTER.finditer(view), _MAX_ITEMS + 1)
-    return sum(1 for _ in letters) > _MAX_ITEMS
+    view = memoryview(raw)
+    pieces = range(0, view.nbytes, _SLICE_BYTES)  # a copy of all of it would be large
+    # Each is an object; a single byte is counted ten times as fast as a key.
+    if sum(bytes(view[start : start + _SLICE_BYTES]).count(b"{") for start in pieces) <= _MAX_ITEMS:
+        return False
+    return any(_are_many(found.finditer(view)) for found in (re.compile(re.escape(key)), _ESCAPED_LETTER))
+
+
+def _are_many(found: Iterator[re.Match[bytes]]) -> bool:
+    return sum(1 for _ in islice(found, _MAX_ITEMS + 1)) > _MAX_ITEMS
 
 
 def _each(decoder: msgspec.json.Decoder[T], raw_list: msgspec.Raw, reach: Reach = unheeded) -> list[T] | None:
