@@ -7,7 +7,7 @@ decoded. Every part is read tolerantly: a member of the wrong type counts as abs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
@@ -80,14 +80,15 @@ _TOOL: Final = msgspec.json.Decoder(Tool)
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 
 
-def read_body(data: bytes | bytearray, reach: Reach = unheeded) -> ReadBody | None:
+def read_body(data: bytes | bytearray, reach: Reach = unheeded) -> Generator[None, None, ReadBody | None]:
     """The body, or None if it is not a JSON object with a list of messages, of which the API takes 100,000.
 
-    Takes 1 ms a megabyte.
+    Takes 1 ms a megabyte, in two slices.
     """
     if _holds_too_many(data, b'"role"'):
         reach("items")
         return None
+    yield
     body = jsontext.decode(_BODY, data, reach)
     if body is not None:
         return body

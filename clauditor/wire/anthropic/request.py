@@ -113,7 +113,7 @@ def read_request(
 
     Returns None if the data is not a JSON object with a list of messages. Never raises.
     """
-    body = read_body(data, problems.reach)
+    body = yield from read_body(data, problems.reach)
     if body is None:
         return None
     yield
