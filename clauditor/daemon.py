@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from clauditor import coredumps, logs
+from clauditor import allocator, coredumps, logs
 from clauditor.config import Settings
 from clauditor.edge.extproc import ExtProcServer
 from clauditor.edge.inbox import Inbox
@@ -77,6 +77,7 @@ def serve(settings: Settings) -> None:
     Raises `ClauditorError` if another sidecar serves this data directory or an address cannot be bound.
     """
     coredumps.leave_none()
+    allocator.give_back()
     logs.begin(logs.SIDECAR)
     # It warns of each request that is none, which anybody may send; those are counted (edge/connections.py).
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
