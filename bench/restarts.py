@@ -37,7 +37,8 @@ from support.stack import until  # noqa: E402
 A_SECOND: Final = 100.0
 LINES: Final = 2
 SESSIONS: Final = 20
-BETWEEN_SECONDS: Final = 1.0  # by then the history holds what was seen: SIGKILL takes the last quarter of a second along
+# By then the history holds what was seen: SIGKILL takes the last quarter of a second along.
+BETWEEN_SECONDS: Final = 1.0
 LAST_SECONDS: Final = 12.0  # the join's patience with what was not seen
 GOAL_SECONDS: Final = 1.0
 ENDS: Final = (signal.SIGKILL, signal.SIGTERM)
