@@ -97,7 +97,7 @@ async def run(
         labels="off" if settings.privacy == "strict" else settings.labels,
         thresholds=settings.signals,
     )
-    publish = _publisher(hub, settings)
+    publish = _Publisher(hub, settings)
     hooks = Hooks(publish=publish, live=hub.sessions)
     inspector = Inspector(
         inbox,
@@ -176,9 +176,8 @@ async def run(
         await asyncio.gather(extproc.stop(), asyncio.wait(tasks[:1], timeout=_STOP_SECONDS))
         for task in tasks:
             task.cancel()
-    await inspector.finish()
     warming_up.cancel()
-    store.close()
+    await _finish(inspector, hub, store)
 
 
 def _look_around(settings: Settings) -> Around:
@@ -191,6 +190,13 @@ def _take_up(hub: Hub, store: Store, at: float) -> None:
     """Go on where the sidecar before this one left off."""
     hub.accounts.take_up(store.load_limit_samples(at))
     hub.restore(store.load_open_sessions(at), at)
+
+
+async def _finish(inspector: Inspector, hub: Hub, store: Store) -> None:
+    """Look at what is left, and keep it."""
+    await inspector.finish()
+    hub.look()
+    store.close()
 
 
 def _stop_asked() -> asyncio.Event:
@@ -208,10 +214,25 @@ def _retention(settings: Settings) -> Retention:
     )
 
 
-def _publisher(hub: Hub, settings: Settings) -> Callable[[Event], None]:
-    if settings.privacy == "normal":
-        return hub.publish
-    return lambda event: hub.publish(without_names(event))
+class _Publisher:
+    """Hands events to the hub. What comes in one turn of the loop is looked at together: a look costs more than an
+    event does.
+    """
+
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self._hub = hub
+        self._is_strict = settings.privacy == "strict"
+        self._will_look = False
+
+    def __call__(self, event: Event) -> None:
+        self._hub.take(without_names(event) if self._is_strict else event)
+        if not self._will_look:
+            self._will_look = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._will_look = False
+        self._hub.look()
 
 
 class _Changes:

@@ -90,6 +90,7 @@ class Hub:
         self._thresholds = thresholds
         self._deadlines = Deadlines()
         self._counts = Counts()
+        self._taken: dict[str, float] = {}
         self._ticks = 0
 
     def restore(self, sessions: Sequence[Session], at: float) -> None:
@@ -110,7 +111,12 @@ class Hub:
             self._look_at(session, at)
 
     def publish(self, event: Event) -> None:
-        """Apply one event, check the signals of its session and tell every sink. Never raises, never blocks."""
+        """Take one event, and check the signals of its session at once. Never raises, never blocks."""
+        self.take(event)
+        self.look()
+
+    def take(self, event: Event) -> None:
+        """Apply one event and tell every sink; the signals of its session wait for `look`. Never raises, never blocks."""
         facts: list[Fact] = []
         session: Session | None = None
         if isinstance(event, ClockJumped):
@@ -132,7 +138,14 @@ class Hub:
         self._tell(event, session, facts)
         # Bytes that flow change no signal but the one for bytes that do not.
         if session is not None and (not isinstance(event, Progress) or STALLED in session.signals):
-            self._look_at(session, event.at)
+            self._taken[session.session_id] = event.at
+
+    def look(self) -> None:
+        """Check the signals of each session whose events were taken, once, as of the last of them."""
+        taken, self._taken = self._taken, {}
+        for session_id, at in taken.items():
+            if (session := self.sessions.get(session_id)) is not None:
+                self._look_at(session, at)
 
     def tick(self, now: float) -> list[str]:
         """Let time pass: ids of the sessions that it changed, or made leave memory. Costs what changed."""

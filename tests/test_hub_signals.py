@@ -125,6 +125,23 @@ def test_a_signal_in_another_severity_ends_and_begins_anew(monkeypatch: pytest.M
     assert edges.seen == ["+stalled:watch", "-stalled:watch", "+stalled:act"]
 
 
+def test_events_that_are_taken_together_cost_one_look_as_of_the_last_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[tuple[str, float]] = []
+    own = Signal(name="own", check=lambda session, world: looked_at.append((session.session_id, world.now)))
+    monkeypatch.setattr("clauditor.signals.edges.SIGNALS", (own,))
+    hub, _ = hub_with_edges()
+    for session_id, at in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+        hub.take(ResponseStarted(at=at, session_id=session_id, exchange_id="x", status=200))
+    hub.take(ResponseStarted(at=4.0, session_id="gone", exchange_id="x", status=200))
+    hub.forget(["gone"])
+    assert looked_at == []
+    hub.look()
+    hub.look()
+    assert looked_at == [("a", 3.0), ("b", 2.0)]
+
+
 def test_a_signal_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_session: Any, _world: Any) -> None:
         raise RuntimeError("bug")
