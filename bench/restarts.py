@@ -32,7 +32,7 @@ from bench.rig.plan import Plan, request_body  # noqa: E402
 from bench.rig.stacks import Watched, watched  # noqa: E402
 from bench.rig.vendor import vendor  # noqa: E402
 from clauditor.proxy.running import running  # noqa: E402
-from support.stack import until  # noqa: E402
+from support.waiting import until  # noqa: E402
 
 A_SECOND: Final = 100.0
 LINES: Final = 2

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,7 @@ from clauditor.model.events import AttemptFinished, AttemptStarted, Event, ToolC
 from clauditor.model.usage import Usage  # noqa: E402
 
 TURNS: Final = 10_000
+A_SECOND: Final = 200  # what `bench/load.py` shows to be captured whole, with room to spare
 REQUEST_BYTES: Final = 4_000
 SEED: Final = 1
 NEAR: Final = 0.25
@@ -49,11 +51,11 @@ class Told:
         self.events.append(event)
 
 
-async def session(url: str, left: list[int]) -> None:
-    """Sessions one after the other, each call as it would have been told to the hub, until none is left."""
+async def session(url: str, turns: Iterator[float]) -> None:
+    """Sessions one after the other, each call as it would have been told to the hub, at the times of `turns`."""
     line, worker = await Line.open(url), history.Worker()
-    while left[0] > 0:
-        left[0] -= 1
+    for at in turns:
+        await asyncio.sleep(max(0.0, at - time.monotonic()))
         told: Any = Told()
         worker.call(told, history.START, "")
         start = next(event for event in told.events if isinstance(event, AttemptStarted))
@@ -83,8 +85,9 @@ async def session(url: str, left: list[int]) -> None:
 
 
 async def sessions(url: str, turns: int) -> None:
-    left = [turns]
-    await asyncio.gather(*(session(url, left) for _ in range(history.SESSIONS_AT_ONCE)))
+    began = time.monotonic()
+    times = (began + number / A_SECOND for number in range(turns))
+    await asyncio.gather(*(session(url, times) for _ in range(history.SESSIONS_AT_ONCE)))
 
 
 def by_table(path: Path) -> tuple[dict[str, int], dict[str, int]]:

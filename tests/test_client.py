@@ -20,7 +20,8 @@ from clauditor.config import Settings
 from clauditor.edge.feed import HEARTBEAT_SECONDS
 from clauditor.errors import ClauditorError
 from clauditor.frames import StreamEvent
-from support.served import TOKEN, Sidecar, eventually, serving
+from support.served import TOKEN, Sidecar, serving
+from support.waiting import eventually
 
 T = TypeVar("T")
 

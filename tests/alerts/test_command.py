@@ -13,7 +13,8 @@ import pytest
 from clauditor.alerts.alert import facts
 from clauditor.alerts.command import Command
 from clauditor.errors import ClauditorError
-from support.ringing import Recorder, alert, eventually
+from support.ringing import Recorder, alert
+from support.waiting import until
 
 
 def test_it_gets_the_facts_on_its_input_and_nothing_it_need_not_know(notify_send: Recorder) -> None:
@@ -55,7 +56,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -
     with pytest.raises(ClauditorError, match=r"sh was ended after 0\.5 s"):
         Command(["sh", "-c", script], timeout_seconds=0.5).deliver(alert())
     for pid in pids.read_text().split():
-        eventually(partial(_is_over, int(pid)))
+        until(partial(_is_over, int(pid)))
 
 
 def test_a_stop_ends_what_is_under_way(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_stop_ends_what_is_under_way(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=deliver)
     thread.start()
-    eventually(pids.exists)
+    until(pids.exists)
     way.close()
     thread.join(10)
     assert not thread.is_alive()

@@ -13,7 +13,7 @@ import pytest
 
 from clauditor.alerts.delivery import MAX_WAITING, Courier, GoneError
 from clauditor.errors import ClauditorError
-from support.ringing import eventually
+from support.waiting import until
 
 
 class Door:
@@ -60,7 +60,7 @@ def test_what_is_offered_arrives_in_order() -> None:
     with courier_of(door) as courier:
         for number in range(10):
             courier.offer(number)
-        eventually(lambda: courier.delivered == 10)
+        until(lambda: courier.delivered == 10)
     assert door.delivered == list(range(10))
 
 
@@ -68,14 +68,14 @@ def test_a_delivery_that_hangs_holds_up_nobody_and_what_is_too_much_is_counted()
     door = Door()
     with courier_of(door) as courier:
         courier.offer(0)
-        eventually(lambda: door.tries == 1)
+        until(lambda: door.tries == 1)
         began = time.monotonic()
         for number in range(1, MAX_WAITING + 101):
             courier.offer(number)
         assert time.monotonic() - began < 5  # far less than the hanging delivery takes
         assert courier.dropped == 100
         door.open.set()
-        eventually(lambda: courier.delivered == MAX_WAITING + 1)
+        until(lambda: courier.delivered == MAX_WAITING + 1)
     assert door.delivered == list(range(MAX_WAITING + 1))
 
 
@@ -84,7 +84,7 @@ def test_a_stop_gives_up_what_waits() -> None:
     with courier_of(door) as courier:
         for number in range(MAX_WAITING + 5):
             courier.offer(number)
-        eventually(lambda: door.tries == 1)
+        until(lambda: door.tries == 1)
     assert len(door.delivered) == 1
 
 
@@ -95,7 +95,7 @@ def test_failures_are_counted_and_said_once_in_a_while(caplog: pytest.LogCapture
     with courier_of(door) as courier:
         for number in range(150):
             courier.offer(number)
-            eventually(partial(_has_failed, courier, number + 1))
+            until(partial(_has_failed, courier, number + 1))
         said = [record.getMessage() for record in caplog.records]
         assert said == [
             "an alert by door was not delivered (1 so far): It is closed; open it.",
@@ -103,7 +103,7 @@ def test_failures_are_counted_and_said_once_in_a_while(caplog: pytest.LogCapture
         ]
         door.error = None
         courier.offer(1)
-        eventually(lambda: courier.delivered == 1)
+        until(lambda: courier.delivered == 1)
 
 
 def test_our_own_mistake_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -112,10 +112,10 @@ def test_our_own_mistake_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     door.error = ValueError("odd")
     with courier_of(door) as courier:
         courier.offer(1)
-        eventually(lambda: courier.failed == 1)
+        until(lambda: courier.failed == 1)
         door.error = None
         courier.offer(2)
-        eventually(lambda: courier.delivered == 1)
+        until(lambda: courier.delivered == 1)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -125,7 +125,7 @@ def test_a_way_that_is_gone_is_said_once_and_left_alone(caplog: pytest.LogCaptur
     door.error = GoneError("There is no door; build one.")
     with courier_of(door) as courier:
         courier.offer(1)
-        eventually(lambda: courier.is_gone)
+        until(lambda: courier.is_gone)
         for number in range(MAX_WAITING * 2):
             courier.offer(number)
     assert (courier.failed, courier.dropped, door.tries) == (1, 0, 1)

@@ -25,8 +25,7 @@ from clauditor.model.events import AttemptStarted, LabelFound, SignalRaised
 from clauditor.model.packing import pack, unpack
 from support.life import MODEL, NOW, Book
 from support.ringing import Receiver, Recorder
-from support.ringing import eventually as wait_until
-from support.served import eventually
+from support.waiting import eventually, until
 
 SESSION = "5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10"
 SILENT = AlertRules(desktop=False)
@@ -220,7 +219,7 @@ def test_a_process_ends_at_once_whatever_hangs(receiver: Receiver) -> None:
     ) as process:
         try:
             assert process.stdin is not None
-            wait_until(lambda: receiver.requests)
+            until(lambda: receiver.requests)
             began = time.monotonic()
             process.stdin.write(b"\n")
             process.stdin.flush()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clauditor.demo import Simulator
-from support.stack import until
+from support.waiting import until
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 PROMISED_SECONDS = 3.0

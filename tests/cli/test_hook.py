@@ -26,7 +26,7 @@ from clauditor.model.events import HookName, HookSeen
 from clauditor.ui import clock
 from clauditor.wire.hooks import read_hook
 from support.posts import TOKEN, Posts, free_port, installation, saying, taking_posts
-from support.stack import until
+from support.waiting import until
 
 SESSION = "4ac06307-4ea0-462c-b053-b3d90646cb4f"
 COMMON = {

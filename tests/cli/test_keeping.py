@@ -18,8 +18,9 @@ import pytest
 from clauditor.hub import Hub
 from clauditor.store.store import Store
 from privacy.test_page import undocumented
-from support.life import NOW, Book, Life, settle, until
+from support.life import NOW, Book, Life, settle
 from support.sql import ask
+from support.waiting import until
 
 FOREIGN = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('UPDATE sessions SET branch = 1'); db.commit()"
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -237,7 +238,7 @@ def test_purged_through_the_sidecar_no_byte_is_left_and_it_goes_on(cli: Cli, dat
 
     for session_id in IDS:
         call(session_id)
-    until(lambda: all(is_recorded(session_id) for session_id in IDS), 20)
+    until(lambda: all(is_recorded(session_id) for session_id in IDS))
     assert files_with(data, "topsecretprompt") == files_with(data, "topsecretquery") == []
     done = cli("purge", "--session", "5f0c", "--yes")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Gone: 1 session.\n", "")
@@ -246,7 +247,7 @@ def test_purged_through_the_sidecar_no_byte_is_left_and_it_goes_on(cli: Cli, dat
         IDS[1]
     ]
     call(IDS[0])
-    until(lambda: is_recorded(IDS[0]), 20)
+    until(lambda: is_recorded(IDS[0]))
     assert undocumented(data) == []
     done = cli("purge", "--all", "--yes")
     assert (done.returncode, done.stderr) == (0, "")

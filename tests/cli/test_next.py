@@ -15,7 +15,7 @@ import pytest
 
 from clauditor.cli.next import in_need
 from clauditor.ui.jump import Spot, Terminal, find_spot, jump_command, terminal_of
-from support.stack import until
+from support.waiting import until
 from ui.afternoon import NOW, judged, snapshot
 from ui.afternoon import signal as raised
 from ui.pretend_api import TOKEN, pretend_api

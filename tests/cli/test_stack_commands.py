@@ -21,7 +21,7 @@ import pytest
 from clauditor.errors import ClauditorError
 from clauditor.proxy import ports
 from clauditor.proxy.envoy import find_envoy
-from support.stack import until
+from support.waiting import until
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -19,7 +19,7 @@ from clauditor.hooks.place import base_url_port, find_place
 from clauditor.model.events import HookSeen
 from clauditor.wire.hooks import read_hook
 from support.posts import TOKEN, Posts, free_port, installation, saying, taking_posts
-from support.stack import until
+from support.waiting import until
 from ui.afternoon import context, snapshot
 
 SESSION = "4ac06307-4ea0-462c-b053-b3d90646cb4f"

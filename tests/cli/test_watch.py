@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from support.served import TOKEN, Sidecar, eventually, serving
+from support.served import TOKEN, Sidecar, serving
+from support.waiting import eventually
 
 SESSION = "5f0c1e9a-7d1f-4c57-9d55-4b1f1f6b2a10"
 OTHER = "7d1f4c57-0000-4c57-9d55-4b1f1f6b2a10"

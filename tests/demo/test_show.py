@@ -28,18 +28,10 @@ from clauditor.demo.seeded import stable_uuid
 from clauditor.demo.show import Show
 from clauditor.demo.stories import STORIES
 from clauditor.proxy.envoy import find_envoy
+from support.waiting import until
 
 COMMAND = (sys.executable, "-P", "-m", "clauditor", "demo")
 EMPTY = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDITOR_")}
-
-
-def until(look: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    """The first truthy thing that `look` returns."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return found
 
 
 def sessions(api_url: str, data_dir: Path) -> dict[str, dict[str, Any]]:

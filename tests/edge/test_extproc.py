@@ -43,8 +43,8 @@ from support.messages_api import (
     message_start,
     request,
 )
-from support.served import eventually
 from support.story import FlatBook
+from support.waiting import eventually
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 WHEN = {

@@ -16,7 +16,8 @@ from clauditor.edge import feed as feed_module
 from clauditor.edge import subscription
 from clauditor.model.events import LabelFound, Malformed, Progress
 from support.life import NOW
-from support.served import TOKEN, Sidecar, eventually
+from support.served import TOKEN, Sidecar
+from support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(60)
 

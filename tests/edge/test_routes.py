@@ -21,7 +21,8 @@ from clauditor.edge.problems import bad_parameter, http_problem
 from clauditor.edge.routes import route
 from clauditor.edge.server import ApiServer
 from support.life import NOW
-from support.served import TOKEN, eventually
+from support.served import TOKEN
+from support.waiting import eventually
 
 TAKE = Endpoint(path="/take", text="Takes an object.", method="POST")
 MAX_BODY_BYTES = TAKE.max_body_bytes

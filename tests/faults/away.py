@@ -22,7 +22,7 @@ import pytest
 from faults.apart import run_apart
 from faults.kinds import SMALL
 from faults.lab import SIDES, Lab, laboratory
-from support.stack import until
+from support.waiting import until
 
 NAME: Final = "vendor.test"  # RFC 6761: no such name exists
 LOCALHOST: Final = "127.0.0.1 localhost\n"

@@ -26,7 +26,8 @@ from clauditor.proxy.running import Name, running
 from faults.apart import run_apart
 from faults.lab import OPEN_STREAMS
 from support.claude_code import NOBODY, client_or_skip, run, run_client
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 SCRIPT: Final[tuple[Name, ...]] = ("envoy", "sidecar", "sidecar", "sidecar")
 """What is killed, each in the middle of an answer that asks for a tool. Envoy first: it takes the last half second of

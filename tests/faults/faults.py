@@ -14,7 +14,7 @@ from clauditor.demo import Reply
 from faults.clients import PATIENCE_SECONDS
 from faults.kinds import SMALL
 from faults.lab import SIDES, Lab, Pretender
-from support.stack import until
+from support.waiting import until
 
 Unseen = Literal["nothing", "some", "spanning", "all"]
 """Which exchanges the sidecar cannot have seen wholly: none; nobody knows; those that lasted longer than the fault; all

@@ -20,7 +20,7 @@ from faults.clients import Heard
 from faults.faults import Unseen
 from faults.kinds import KINDS
 from faults.lab import SIDES, Lab, Side
-from support.stack import until
+from support.waiting import until
 
 ACCOUNTED_SECONDS = 45.0  # a gap is told within ten seconds after the sidecar's return; two cores may be busy
 MARGIN_SECONDS = 0.25  # between the vendor's clock at its own end of a wire and what others did meanwhile

@@ -30,7 +30,7 @@ from clauditor.proxy.stack import Stack
 from faults.clients import PATIENCE_SECONDS, Heard, exchange
 from faults.kinds import KINDS, MIB, SMALL, Kind, body, held, reply, request
 from faults.proxies import Proxy, envoy, unobserved
-from support.stack import until
+from support.waiting import until
 
 Side = Literal["watched", "bare"]
 SIDES: tuple[Side, ...] = ("watched", "bare")

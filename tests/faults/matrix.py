@@ -13,7 +13,7 @@ from faults.faults import Cuts, Fault
 from faults.judging import Bytes, Gaps, Spread, Window, account, compare_bytes
 from faults.kinds import Kind
 from faults.lab import SIDES, WITNESSES, Lab, Side, traffic
-from support.stack import until
+from support.waiting import until
 
 ENOUGH_FOR_P99 = 300  # of fewer, the 99th percentile is one of the three longest
 ADDED_LONGEST_SECONDS = 0.25  # beyond what the 99th percentile may be longer

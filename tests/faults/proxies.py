@@ -19,7 +19,7 @@ from clauditor.proxy.clusters import Json, ProxyConfig
 from clauditor.proxy.envoy import Admin, find_envoy
 from clauditor.proxy.process import LINUX
 from clauditor.proxy.upstream import Upstream
-from support.stack import until
+from support.waiting import until
 
 HOST = "127.0.0.1"
 

@@ -11,7 +11,8 @@ from clauditor.proxy.clusters import Json
 from faults.clients import Heard, exchange
 from faults.kinds import request
 from faults.proxies import envoy
-from support.stack import running_stack, until
+from support.stack import running_stack
+from support.waiting import until
 
 
 @dataclass(frozen=True)

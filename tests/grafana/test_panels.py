@@ -26,7 +26,8 @@ from clauditor.demo.play import play
 from clauditor.demo.stories import STORIES, Story
 from support.dashboards import A_DAY_SECONDS, DASHBOARDS, Question, fill, load, questions
 from support.prometheus import NO_PROMETHEUS, SCRAPE_SECONDS, Prometheus, Series, scraping
-from support.stack import RunningStack, running_stack, until
+from support.stack import RunningStack, running_stack
+from support.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason=NO_PROMETHEUS)
 

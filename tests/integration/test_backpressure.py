@@ -17,8 +17,9 @@ import pytest
 from clauditor.demo import Simulator
 from support.asking import Api
 from support.books import books
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
 from support.steady import Traffic
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

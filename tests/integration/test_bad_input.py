@@ -15,7 +15,8 @@ import pytest
 
 from clauditor.demo import Reply, Simulator
 from clauditor.demo.ledger import Record
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

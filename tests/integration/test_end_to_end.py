@@ -21,7 +21,8 @@ import pytest
 
 from clauditor.demo import ClaudeCodeClient, Hold, Pause, Profile, Reply, Simulator, Text, Thinking, ToolUse
 from clauditor.demo.ledger import Record, Tokens
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -25,8 +25,9 @@ from clauditor.proxy.process import PidRecord
 from clauditor.proxy.rundir import RunDir
 from support.asking import Api
 from support.books import Books, books
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
 from support.steady import BODY, Traffic
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -21,7 +21,7 @@ from clauditor.errors import ClauditorError
 from clauditor.hooks.patience import stretched
 from clauditor.setup.switch import NOTICE_SECONDS
 from support.claude_terminal import Lab, Terminal, lab, offline
-from support.stack import until
+from support.waiting import until
 
 pytestmark = [pytest.mark.claude_code, pytest.mark.timeout(240)]
 

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from clauditor.demo import Simulator
 from clauditor.telemetry.watched import WATCHED
 from support.asking import Api
-from support.stack import running_stack, until
+from support.stack import running_stack
+from support.waiting import until
 
 MODEL = "claude-opus-5-5"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clauditor.demo import ClaudeCodeClient, Profile, Reply
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 SESSIONS = 10
 # Every kind of answer leaves a signal that holds until the next one.

@@ -15,7 +15,8 @@ from typing import Any
 import anthropic
 
 from clauditor.demo import Record, Reply, Request, Simulator
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 TALK_HEADER = "x-talk"

@@ -14,7 +14,8 @@ import pytest
 from clauditor.demo import ClaudeCodeClient, Profile, Reply
 from clauditor.demo.ledger import Tokens
 from clauditor.demo.request import Request
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 MODEL = "house-model-2"
 LIST = b'{"data":[{"type":"model","id":"house-model-2","max_input_tokens":131072,"max_tokens":8192}]}'

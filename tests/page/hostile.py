@@ -16,7 +16,8 @@ import uvicorn
 from clauditor.edge.api import build_app
 from clauditor.edge.feed import Feed
 from page.strings import STRINGS
-from support.served import TOKEN, eventually
+from support.served import TOKEN
+from support.waiting import eventually
 from ui import afternoon
 
 _KEPT = {"session_id", "attempt"}

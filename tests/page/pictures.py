@@ -20,7 +20,8 @@ from clauditor.demo.picture import Played
 from clauditor.edge.api import build_app
 from clauditor.edge.feed import Feed
 from page.browsing import WAIT_MS, browsing, enter, tab
-from support.served import TOKEN, eventually
+from support.served import TOKEN
+from support.waiting import eventually
 
 PICTURES: Final = (
     ("page-dark", 1440, 860, "dark", ""),

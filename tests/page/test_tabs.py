@@ -12,7 +12,8 @@ from clauditor.edge import page_live
 from clauditor.edge.page_live import LivePage
 from page.browsing import WAIT_MS, Tab, address, enter
 from page.scenes import busy, label
-from support.served import Sidecar, eventually
+from support.served import Sidecar
+from support.waiting import eventually
 
 SEEN = """state => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from clauditor.demo.seeded import dice
 from privacy.secrets import fill
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 TGKILL = 234  # syscalls(2), x86-64
 TRIES = 25

@@ -19,7 +19,8 @@ import httpx
 from clauditor.demo import Reply, Simulator, Text, Thinking, ToolUse
 from privacy.canaries import Canaries, labels, without_labels
 from support.messages_api import assistant, request, text, tool_result, tool_use, user
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
+from support.waiting import until
 
 PAGES = (
     "/metrics", "/api/v1/sessions?limit=1000", "/api/v1/summary", "/api/v1/signals", "/api/v1/spend", "/api/v1/gaps",

@@ -12,7 +12,7 @@ from clauditor.demo import Reply, ToolUse
 from privacy.canaries import Canaries, labels, without_labels
 from privacy.scene import frames, scene
 from support.messages_api import request, text
-from support.stack import until
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

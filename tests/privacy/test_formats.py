@@ -26,7 +26,7 @@ from privacy.canaries import labels, without_labels
 from privacy.scene import Scene, scene
 from privacy.secrets import CONTEXTS, TOKENS, Planted, fill, planted
 from support.messages_api import assistant, request, text, tool_result, tool_use, user
-from support.stack import until
+from support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

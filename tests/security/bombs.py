@@ -28,7 +28,8 @@ import httpx
 
 from security.bomb_corpus import BOMBS, MIB, Bomb, packed
 from support.messages_api import ANSWER, JSON_HEAD, body, request
-from support.stack import RunningStack, running_stack, until
+from support.stack import RunningStack, running_stack
+from support.waiting import until
 
 MOST_MIB: Final = 64
 MOST_SECONDS: Final = 1.0

@@ -12,7 +12,8 @@ import pytest
 
 from clauditor.edge import connections
 from security.door import Wire
-from support.served import TOKEN, Sidecar, eventually, serving
+from support.served import TOKEN, Sidecar, serving
+from support.waiting import eventually
 
 HEAD = f"GET /api/v1/sessions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n".encode()
 STREAM = HEAD.replace(b"sessions", b"stream") + b"\r\n"

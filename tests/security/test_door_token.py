@@ -22,8 +22,9 @@ from clauditor.errors import ClauditorError
 from clauditor.token_file import load_or_create_token, rotate_token
 from security.door import JSON, Wire
 from support.prometheus import scraping
-from support.served import TOKEN, Sidecar, eventually, serving
-from support.stack import RunningStack, running_stack, until
+from support.served import TOKEN, Sidecar, serving
+from support.stack import RunningStack, running_stack
+from support.waiting import eventually, until
 
 NEW = "another-token-of-some-length"
 

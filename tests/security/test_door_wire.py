@@ -15,7 +15,8 @@ from clauditor.edge import auth
 from clauditor.edge.page_key import page_key
 from clauditor.errors import HistoryError
 from security.door import JSON, SESSION, Wire, targets
-from support.served import TOKEN, Sidecar, eventually, serving
+from support.served import TOKEN, Sidecar, serving
+from support.waiting import eventually
 
 HERE = (b"host", b"127.0.0.1")
 BEARER = (b"authorization", f"Bearer {TOKEN}".encode())

@@ -21,8 +21,9 @@ from clauditor.store.copying import back_up
 from clauditor.store.store import Store
 from clauditor.token_file import load_or_create_token
 from clauditor.ui.top import memory
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
 from support.steady import Traffic
+from support.waiting import until
 
 RUN_NAMES = frozenset(
     {

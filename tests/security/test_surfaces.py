@@ -15,9 +15,10 @@ import pytest
 
 from clauditor.demo import Simulator
 from clauditor.proxy.rundir import RunDir
-from support.stack import RunningStack, until, watched_vendor
+from support.stack import RunningStack, watched_vendor
 from support.steady import Traffic
 from support.surfaces import Surfaces, family
+from support.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose sockets are whose")
 

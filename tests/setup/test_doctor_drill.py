@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from clauditor.setup.doctor.drill.outcome import Outcome, Phase, Recorded, figures, findings
-from support.stack import until
+from support.waiting import until
 
 CALM = Phase(
     name="sidecar killed",

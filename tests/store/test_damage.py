@@ -18,7 +18,8 @@ from clauditor.hub import Hub
 from clauditor.store.database import Corrupt, empty_log, is_corrupt, open_for_reading, open_for_writing
 from clauditor.store.restoring import Prepared, prepare
 from clauditor.store.store import Store
-from support.life import NOW, Book, Life, settle, until
+from support.life import NOW, Book, Life, settle
+from support.waiting import until
 
 Open = Callable[[], Store]
 

@@ -19,8 +19,9 @@ from clauditor.store.rows import Names
 from clauditor.store.sqlite import connect
 from clauditor.store.store import FIRST_TIDY_SECONDS, TIDY_SECONDS, Store
 from clauditor.store.writer import Writer
-from support.life import NOW, Book, Life, settle, until
+from support.life import NOW, Book, Life, settle
 from support.sql import ask
+from support.waiting import until
 
 DAY = 86_400.0
 Open = Callable[..., Store]

@@ -26,8 +26,9 @@ from clauditor.store.batch import SessionRow
 from clauditor.store.database import SCHEMA_VERSION, Corrupt
 from clauditor.store.sqlite import connect
 from clauditor.store.store import Store
-from support.life import NOW, Book, Life, settle, until
+from support.life import NOW, Book, Life, settle
 from support.sql import ask
+from support.waiting import until
 
 Open = Callable[[], Store]
 
@@ -368,7 +369,8 @@ from clauditor.errors import HistoryError
 from clauditor.hub import Hub
 from clauditor.store import writer
 from clauditor.store.store import Store
-from support.life import Book, Life, settle, until
+from support.life import Book, Life, settle
+from support.waiting import until
 writer.RETRY_SECONDS = 0.05
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk, the write fails and the process lives
 store = Store(Path(sys.argv[1]))

@@ -26,7 +26,8 @@ import pytest
 
 from clauditor.demo import Reply, Request, Simulator
 from support.claude_code import LOOPBACK_ONLY, NOBODY, client_or_skip
-from support.stack import DEADLINE_SECONDS, RunningStack, until
+from support.stack import RunningStack
+from support.waiting import DEADLINE_SECONDS, until
 
 INSIDE = "CLAUDITOR_TEST_INSIDE"
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from clauditor.hub import Hub
@@ -128,10 +127,3 @@ def settle(store: Store, seconds: float = 10.0) -> None:
     while not store.writer.is_idle:
         assert time.monotonic() < deadline, store.problem
         time.sleep(0.005)
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)

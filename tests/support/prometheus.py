@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from support.stack import until
+from support.waiting import until
 
 SCRAPE_SECONDS = 0.5
 NO_PROMETHEUS = "no prometheus program here (Debian: apt install prometheus)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -13,15 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from clauditor.alerts.alert import Alert
-
-DEADLINE_SECONDS = 10.0
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def alert(**changes: Any) -> Alert:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from clauditor.hub import Hub
 from clauditor.store.store import Store
 from clauditor.telemetry.metrics import Metrics
 from support.life import NOW, Book, Life
+from support.waiting import eventually
 
 TOKEN = "a-token-of-some-length"
 
@@ -56,12 +57,6 @@ class Sidecar:
         body = answer.json()
         assert isinstance(body, dict)
         return body
-
-
-async def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in another thread or program
-            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

@@ -7,29 +7,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from clauditor.demo import Simulator
-
-DEADLINE_SECONDS = 20.0
-
-T = TypeVar("T")
-
-
-def until(look: Callable[[], T | None], what: str, seconds: float = DEADLINE_SECONDS) -> T:
-    """The first value of `look` that is neither None nor False; fails after a deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if (found := look()) not in (None, False):
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+from support.waiting import until
 
 
 @dataclass

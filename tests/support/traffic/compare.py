@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import httpx
 
-from support.stack import RunningStack, until
+from support.stack import RunningStack
 from support.traffic.drive import Received
 from support.traffic.truth import CLASSES, Sum, Truth, Worth
+from support.waiting import until
 
 USD_TOLERANCE = 1e-9
 _SETTLED_SECONDS = 60.0
